@@ -1,0 +1,2 @@
+//! Susurro.
+fn main() {}

@@ -1,0 +1,125 @@
+//! Reading and writing of msgpack structures (`docs/protocol.md`, section 5).
+//!
+//! Every structure is a msgpack array of its fields in order. A reader ignores elements behind
+//! the last one it knows, which is how later versions add fields; everything else that does not
+//! fit the structure is refused.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize as _, Deserializer as _, Serialize};
+
+/// Depth of nested arrays that a reader follows: the deepest known structure has five, and a
+/// hostile one must not exhaust the stack.
+const DEPTH_MAX: usize = 16;
+
+/// Bytes that are not the msgpack structure that was expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a well-formed {structure}")]
+pub struct Malformed {
+    /// The structure that was expected.
+    pub structure: &'static str,
+}
+
+/// A structure that travels as one msgpack array.
+pub trait Structure {
+    /// Its name in `docs/protocol.md`.
+    const NAME: &'static str;
+}
+
+/// The msgpack array of `value`'s fields.
+///
+/// # Panics
+///
+/// Never: writing to memory cannot fail, and no structure holds a value that msgpack lacks.
+#[must_use]
+pub fn encode<T: Serialize + Structure>(value: &T) -> Vec<u8> {
+    // The only errors are of the writer and of sequences without a length; neither exists here.
+    rmp_serde::to_vec(value).unwrap_or_default()
+}
+
+/// Reads one structure that fills `bytes` to the end.
+///
+/// # Errors
+///
+/// [`Malformed`] when the bytes are anything but that structure, with or without unknown
+/// elements at its end.
+pub fn decode<T: DeserializeOwned + Structure>(bytes: &[u8]) -> Result<T, Malformed> {
+    let malformed = Malformed { structure: T::NAME };
+    let mut reader = rmp_serde::Deserializer::new(bytes);
+    reader.set_max_depth(DEPTH_MAX);
+    let value = reader.deserialize_any(Open(PhantomData)).map_err(|_| malformed)?;
+    if reader.get_ref().is_empty() { Ok(value) } else { Err(malformed) }
+}
+
+/// Reads the known elements of an array with `T`, then skips the rest of it.
+struct Open<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for Open<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<T, A::Error> {
+        let value = T::deserialize(SeqAccessDeserializer::new(&mut elements))?;
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(value)
+    }
+}
+
+/// Whether `bytes` are exactly `count` msgpack values of any kind.
+pub(crate) fn is_exactly(count: u32, bytes: &[u8]) -> bool {
+    let mut reader = rmp_serde::Deserializer::new(bytes);
+    reader.set_max_depth(DEPTH_MAX);
+    (0..count).all(|_| IgnoredAny::deserialize(&mut reader).is_ok()) && reader.get_ref().is_empty()
+}
+
+/// Names structures for [`encode`] and [`decode`].
+macro_rules! structures {
+    ($($name:ident),+ $(,)?) => {
+        $(impl $crate::codec::Structure for $name {
+            const NAME: &'static str = stringify!($name);
+        })+
+    };
+}
+pub(crate) use structures;
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Pair(u32, crate::bytes::Bin);
+    #[derive(Serialize, Deserialize)]
+    struct Later(u32, crate::bytes::Bin, Vec<Vec<u8>>, String);
+    structures!(Pair, Later);
+
+    #[test]
+    fn unknown_trailing_elements_are_ignored_and_nothing_else_is() {
+        let later = Later(7, vec![1, 2].into(), vec![vec![1]], "new".into());
+        assert_eq!(decode::<Pair>(&encode(&later)), Ok(Pair(7, vec![1, 2].into())));
+
+        let exact = encode(&Pair(7, vec![1].into()));
+        let refused = Err(Malformed { structure: "Pair" });
+        assert_eq!(decode::<Pair>(&[exact.clone(), vec![0]].concat()), refused);
+        assert_eq!(decode::<Pair>(&exact[..exact.len() - 1]), refused);
+        assert_eq!(decode::<Pair>(&[0x91, 7]), refused);
+        assert_eq!(decode::<Pair>(&[0x92, 7, 0xa1, b'x']), refused, "a string is no byte string");
+        assert_eq!(decode::<Pair>(&[0x82, 0, 7, 1, 0xc4, 0]), refused, "a map is no array");
+        assert_eq!(decode::<Pair>(&[]), refused);
+    }
+
+    #[test]
+    fn deep_nesting_and_huge_lengths_are_refused_without_harm() {
+        let deep = [vec![0x93, 7, 0xc4, 0], vec![0x91; 100_000]].concat();
+        assert!(decode::<Pair>(&deep).is_err());
+        assert!(decode::<Pair>(&[0x92, 7, 0xc6, 0xff, 0xff, 0xff, 0xff]).is_err());
+        assert!(decode::<Pair>(&[0xdd, 0xff, 0xff, 0xff, 0xff, 7]).is_err());
+    }
+}

@@ -1,0 +1,61 @@
+//! Frames from client to relay (`docs/protocol.md`, section 11).
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::Bin;
+use crate::codec::structures;
+use crate::ids::{AccountId, ChatId, DeviceId, MailboxSeq, MessageId};
+
+/// Deposits a message. Idempotent: the same id with the same contents is answered again with
+/// `Stored` and delivered once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Send {
+    /// Chosen by the sender.
+    pub message: MessageId,
+    /// The chat, of which the sender has to be a member.
+    pub chat: ChatId,
+    /// For each member of the chat, the sender included, the version of the device list that the
+    /// sender has encrypted for.
+    pub lists: Vec<ListVersion>,
+    /// One ciphertext for each device of those lists except the sending one.
+    pub deposits: Vec<Deposit>,
+    /// Seconds until an undelivered ciphertext is dropped; 0 for the relay's longest.
+    pub time_to_live: u32,
+}
+
+/// The version of an account's device list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListVersion {
+    /// The account.
+    pub account: AccountId,
+    /// The version.
+    pub version: u64,
+}
+
+/// A ciphertext for one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deposit {
+    /// The recipient.
+    pub device: DeviceId,
+    /// What only it can read.
+    pub ciphertext: Bin,
+}
+
+/// Acknowledges every delivery up to a position: the relay forgets them.
+///
+/// The first `Ack` after the handshake also makes the connection the device's own and starts
+/// delivery; it repeats the cursor of `Hello`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The last position that is durable at the client.
+    pub cursor: MailboxSeq,
+}
+
+/// Asks for a sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ping {
+    /// Comes back in `Pong`.
+    pub nonce: u64,
+}
+
+structures!(Send, ListVersion, Deposit, Ack, Ping);

@@ -1,0 +1,398 @@
+//! JSON of the REST interface (`docs/protocol.md`, section 15).
+//!
+//! Byte strings are unpadded base64url, identifiers 32 hexadecimal digits, times milliseconds
+//! since 1970 unless a field says seconds. Signed objects are the base64url of the msgpack
+//! [`SignedBytes`](crate::signed::SignedBytes).
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::{Bin, Fixed};
+use crate::codec::{self, Malformed};
+use crate::command::{Deposit, ListVersion};
+use crate::error::ErrorCode;
+use crate::event::Deliver;
+use crate::ids::{AccountId, AccountName, ChatId, DeviceId, MailboxSeq, MessageId, PrekeyId};
+use crate::keys::OneTimePrekey;
+use crate::signed::SignedBytes;
+
+/// A signed object as base64url of its msgpack bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SignedText(pub Bin);
+
+impl SignedText {
+    /// Packs an object.
+    #[must_use]
+    pub fn of(signed: &SignedBytes) -> Self {
+        Self(codec::encode(signed).into())
+    }
+
+    /// Unpacks it; its signature is not checked here.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] when it is no signed object.
+    pub fn read(&self) -> Result<SignedBytes, Malformed> {
+        codec::decode(self.0.as_slice())
+    }
+}
+
+/// `application/problem+json` (RFC 9457) of every error answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `urn:susurro:error:` and [`ErrorCode::slug`].
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// [`ErrorCode::text`].
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Stable number.
+    pub code: ErrorCode,
+    /// More about this case, without secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// With [`ErrorCode::StaleDeviceList`]: as in `Rejected`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<AccountId>,
+    /// With [`ErrorCode::StaleDeviceList`]: as in `Rejected`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<DeviceId>,
+    /// With [`ErrorCode::StaleDeviceList`]: as in `Rejected`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra: Vec<DeviceId>,
+}
+
+/// `GET /.well-known/susurro`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayInfo {
+    /// Always `susurro`: tells a relay from any other web server.
+    pub service: String,
+    /// Version of the relay's software.
+    pub software: String,
+    /// Lowest protocol version.
+    pub min_version: u8,
+    /// Highest protocol version.
+    pub max_version: u8,
+    /// Ed25519 key of the relay.
+    pub relay_key: Fixed<32>,
+    /// `open`, `invite` or `closed`.
+    pub registration: String,
+    /// The relay's clock.
+    pub time: u64,
+    /// Largest ciphertext in bytes.
+    pub ciphertext_max: u32,
+}
+
+/// The only value of `scheme` in this version.
+pub const AUTH_SCHEME: &str = "argon2id-v1";
+
+/// How a password is stretched (`docs/protocol.md`, section 15.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StretchParams {
+    /// [`AUTH_SCHEME`].
+    pub scheme: String,
+    /// Salt.
+    pub salt: Fixed<16>,
+    /// Argon2id memory in KiB.
+    pub memory_kib: u32,
+    /// Argon2id passes.
+    pub passes: u32,
+    /// Argon2id lanes.
+    pub lanes: u32,
+}
+
+/// `GET /auth/params?username=`; unknown names get parameters that stay the same and cannot be told from real ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthParams {
+    /// How to stretch.
+    #[serde(flatten)]
+    pub stretch: StretchParams,
+    /// To be signed at login; good for five minutes.
+    pub nonce: Bin,
+}
+
+/// `POST /auth/register`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct RegisterRequest {
+    /// The wanted name. A string, so that a bad one gets its own error.
+    pub username: String,
+    /// How the password was stretched.
+    #[serde(flatten)]
+    pub stretch: StretchParams,
+    /// The stretched password.
+    pub auth: Fixed<32>,
+    /// Device list of version 1 with one certificate.
+    pub device_list: SignedText,
+}
+
+/// `POST /auth/login`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct LoginRequest {
+    /// The name.
+    pub username: String,
+    /// The stretched password.
+    pub auth: Fixed<32>,
+    /// The device that logs in.
+    pub device: DeviceId,
+    /// From [`AuthParams::nonce`].
+    pub nonce: Bin,
+    /// The device's signature over [`login_proof`].
+    pub proof: Fixed<64>,
+}
+
+/// What a device signs at login, under [`Label::Login`](crate::signed::Label::Login):
+/// `relay_key | account | device | nonce`.
+#[must_use]
+pub fn login_proof(relay_key: &[u8; 32], account: &AccountId, device: &DeviceId, nonce: &[u8]) -> Vec<u8> {
+    [&relay_key[..], account.as_bytes(), device.as_bytes(), nonce].concat()
+}
+
+/// The answer to register, login and refresh.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct TokenResponse {
+    /// The account.
+    pub account: AccountId,
+    /// The device the tokens are for.
+    pub device: DeviceId,
+    /// Sent as `Authorization: Bearer`.
+    pub access_token: String,
+    /// Seconds until it expires.
+    pub access_expires_in: u64,
+    /// Good once.
+    pub refresh_token: String,
+    /// Seconds until it expires.
+    pub refresh_expires_in: u64,
+}
+
+/// `POST /auth/refresh`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct RefreshRequest {
+    /// The last refresh token. Showing an older one revokes all of its family.
+    pub refresh_token: String,
+}
+
+// Tokens and stretched passwords are secrets: their structures have no derived Debug.
+macro_rules! redacted {
+    ($($name:ident),+) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(redacted)"))
+            }
+        }
+    )+};
+}
+redacted!(RegisterRequest, LoginRequest, TokenResponse, RefreshRequest);
+
+/// `GET /users/me`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Me {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: AccountName,
+    /// What the person calls themselves, if anything. The relay and everyone on it can read it.
+    pub display_name: Option<String>,
+    /// When it was registered.
+    pub created: u64,
+}
+
+/// `PATCH /users/me`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateMe {
+    /// The new display name; `null` takes it away.
+    pub display_name: Option<String>,
+}
+
+/// One user of `GET /users/search?q=&after=&limit=`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserEntry {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: AccountName,
+    /// Its display name.
+    pub display_name: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Give this as `after` for the next page; `null` at the end.
+    pub next: Option<String>,
+}
+
+/// `GET /users/{name}/devices`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserDevices {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: AccountName,
+    /// Its signed device list.
+    pub device_list: SignedText,
+}
+
+/// `PUT /keys`. Putting the same keys again changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishKeys {
+    /// Replaces the signed prekey.
+    pub signed_prekey: SignedText,
+    /// Replaces the last-resort ML-KEM prekey.
+    pub pq_last_resort: SignedText,
+    /// Added to the one-time X25519 prekeys.
+    pub one_time: Vec<OneTimePrekey>,
+    /// Added to the one-time ML-KEM prekeys.
+    pub pq_one_time: Vec<SignedText>,
+}
+
+/// `GET /keys/count` and the answer to `PUT /keys`: what the relay holds for this device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCount {
+    /// One-time X25519 prekeys left.
+    pub one_time: u32,
+    /// One-time ML-KEM prekeys left.
+    pub pq_one_time: u32,
+    /// [`prekey_digest`] of everything published and not yet given out.
+    pub digest: Fixed<32>,
+}
+
+/// SHA-256 over `kind | id` (one byte, eight bytes big-endian) of every prekey, sorted by kind
+/// and id; kind 0 stands for a one-time X25519 prekey, the others for
+/// [`PrekeyKind::number`](crate::keys::PrekeyKind::number).
+#[must_use]
+pub fn prekey_digest(prekeys: impl IntoIterator<Item = (u8, PrekeyId)>) -> [u8; 32] {
+    use sha2::{Digest, Sha256};
+    let mut sorted: Vec<_> = prekeys.into_iter().collect();
+    sorted.sort_unstable();
+    let mut hash = Sha256::new();
+    hash.update(b"susurro/v1/prekey-digest\0");
+    for (kind, id) in sorted {
+        hash.update([kind]);
+        hash.update(id.to_be_bytes());
+    }
+    hash.finalize().into()
+}
+
+/// `POST /keys/claim`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimRequest {
+    /// Whose devices.
+    pub account: AccountId,
+    /// Only these devices; all when empty.
+    #[serde(default)]
+    pub devices: Vec<DeviceId>,
+}
+
+/// The answer to a claim: one bundle a device. A device without prekeys is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimResponse {
+    /// The account's present device list.
+    pub device_list: SignedText,
+    /// The bundles.
+    pub bundles: Vec<BundleText>,
+}
+
+/// [`PrekeyBundle`](crate::keys::PrekeyBundle) in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleText {
+    /// The device.
+    pub device: DeviceId,
+    /// Its signed prekey.
+    pub signed_prekey: SignedText,
+    /// A one-time ML-KEM prekey, or the last-resort one.
+    pub pq_prekey: SignedText,
+    /// 2 for one-time, 3 for last-resort.
+    pub pq_kind: u8,
+    /// A one-time X25519 prekey, while there are any.
+    pub one_time_prekey: Option<OneTimePrekey>,
+}
+
+impl BundleText {
+    /// Unpacks the bundle; nothing in it is verified here.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] when a part is no signed object.
+    pub fn read(&self) -> Result<crate::keys::PrekeyBundle, Malformed> {
+        Ok(crate::keys::PrekeyBundle {
+            device: self.device,
+            signed_prekey: self.signed_prekey.read()?,
+            pq_prekey: self.pq_prekey.read()?,
+            pq_kind: self.pq_kind,
+            one_time_prekey: self.one_time_prekey,
+        })
+    }
+}
+
+/// `POST /chats`: the direct chat with another account; made at the first request, the same ever after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenChat {
+    /// The other's name. A string, so that a bad one gets its own error.
+    pub peer: String,
+}
+
+/// A chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chat {
+    /// The chat.
+    pub chat: ChatId,
+    /// `direct`.
+    pub kind: String,
+    /// Its members, the asking account among them.
+    pub members: Vec<ChatMember>,
+    /// When it was opened.
+    pub created: u64,
+}
+
+/// A member of a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatMember {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: AccountName,
+}
+
+/// One message of `GET /chats/{id}/messages?after=&limit=`: what waits for this device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingMessage {
+    /// The delivery.
+    #[serde(flatten)]
+    pub delivery: Deliver,
+}
+
+/// `POST /chats/{id}/messages`: as `Send`, the chat being in the path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostMessage {
+    /// Chosen by the sender.
+    pub message: MessageId,
+    /// As in `Send`.
+    pub lists: Vec<ListVersion>,
+    /// As in `Send`.
+    pub deposits: Vec<Deposit>,
+    /// As in `Send`.
+    #[serde(default)]
+    pub time_to_live: u32,
+}
+
+/// The answer to [`PostMessage`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostedMessage {
+    /// The message.
+    pub message: MessageId,
+    /// When it was stored.
+    pub stored_at: u64,
+}
+
+/// Query of the paged lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AfterSeq {
+    /// Mailbox position behind which to read.
+    #[serde(default)]
+    pub after: MailboxSeq,
+    /// At most this many, up to [`crate::limits::PAGE_MAX`].
+    pub limit: Option<u32>,
+}

@@ -1,0 +1,165 @@
+//! HMAC sessions: the frames after the handshake (`docs/protocol.md`, section 10).
+
+use ::bytes::Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
+
+use crate::codec::{self, Structure};
+use crate::error::ErrorCode;
+use crate::frame::{self, FrameKind, RawFrame, SESSION_TAG_BYTES, VerifiedFrame};
+use crate::limits::FRAME_MAX;
+use crate::version::VERSION;
+
+const LABEL: &[u8] = b"susurro/v1/frame\0";
+
+/// The key of one direction.
+#[derive(Clone, ZeroizeOnDrop)]
+pub(crate) struct FrameKey(pub(crate) [u8; 32]);
+
+/// Seals the frames that this side sends.
+pub struct FrameSealer {
+    key: FrameKey,
+    next: u64,
+}
+
+/// Opens the frames that the other side sends.
+pub struct FrameOpener {
+    key: FrameKey,
+    next: u64,
+}
+
+impl FrameSealer {
+    pub(crate) fn new(key: FrameKey) -> Self {
+        Self { key, next: 1 }
+    }
+
+    /// The next frame of this direction, as bytes of one WebSocket message.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::FrameTooLarge`] when the body does not fit; no sequence number is spent.
+    pub fn seal<T: serde::Serialize + Structure>(&mut self, kind: FrameKind, body: &T) -> Result<Vec<u8>, ErrorCode> {
+        self.seal_body(kind, &codec::encode(body))
+    }
+
+    /// [`seal`](Self::seal) for a body that is encoded already.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::FrameTooLarge`] when the body does not fit; no sequence number is spent.
+    pub fn seal_body(&mut self, kind: FrameKind, body: &[u8]) -> Result<Vec<u8>, ErrorCode> {
+        // Array, three integers, two lengths: below 32 bytes.
+        if body.len() + SESSION_TAG_BYTES + 32 > FRAME_MAX {
+            return Err(ErrorCode::FrameTooLarge);
+        }
+        let tag: [u8; SESSION_TAG_BYTES] = code(&self.key, kind, self.next, body).finalize().into_bytes().into();
+        let bytes = frame::encode(VERSION, kind, self.next, body, &tag);
+        self.next += 1;
+        Ok(bytes)
+    }
+}
+
+impl FrameOpener {
+    pub(crate) fn new(key: FrameKey) -> Self {
+        Self { key, next: 1 }
+    }
+
+    /// Verifies the next frame of this direction. After an error the session is over.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::UnsupportedVersion`], [`ErrorCode::BadTag`] for a tag that does not hold, or
+    /// [`ErrorCode::BadSequence`] for a genuine frame out of its turn (a replay or a gap).
+    pub fn open(&mut self, frame: RawFrame) -> Result<VerifiedFrame, ErrorCode> {
+        if frame.version != VERSION {
+            return Err(ErrorCode::UnsupportedVersion);
+        }
+        code(&self.key, frame.kind, frame.seq, &frame.body).verify_slice(&frame.tag).map_err(|_| ErrorCode::BadTag)?;
+        if frame.seq != self.next {
+            return Err(ErrorCode::BadSequence);
+        }
+        self.next += 1;
+        Ok(VerifiedFrame::of(frame))
+    }
+
+    /// Reads and verifies one WebSocket message.
+    ///
+    /// # Errors
+    ///
+    /// As [`RawFrame::decode`] and [`open`](Self::open).
+    pub fn open_message(&mut self, message: &Bytes) -> Result<VerifiedFrame, ErrorCode> {
+        RawFrame::decode(message).and_then(|frame| self.open(frame))
+    }
+}
+
+fn code(key: &FrameKey, kind: FrameKind, seq: u64, body: &[u8]) -> Hmac<Sha256> {
+    // HMAC fills a short key with zeros up to the hash's block (RFC 2104, section 2).
+    let mut block = Zeroizing::new([0; 64]);
+    block[..32].copy_from_slice(&key.0);
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    mac.update(LABEL);
+    mac.update(&[VERSION]);
+    mac.update(&kind.number().to_be_bytes());
+    mac.update(&seq.to_be_bytes());
+    mac.update(body);
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Ping;
+
+    fn pair() -> (FrameSealer, FrameOpener) {
+        (FrameSealer::new(FrameKey([1; 32])), FrameOpener::new(FrameKey([1; 32])))
+    }
+
+    fn sealed(sealer: &mut FrameSealer) -> Bytes {
+        sealer.seal(FrameKind::Ping, &Ping { nonce: 5 }).map(Bytes::from).unwrap_or_default()
+    }
+
+    #[test]
+    fn frames_open_in_order_and_a_replay_or_a_gap_is_refused() {
+        let (mut sealer, mut opener) = pair();
+        let (one, two, three) = (sealed(&mut sealer), sealed(&mut sealer), sealed(&mut sealer));
+        assert_eq!(opener.open_message(&one).map(|f| f.seq()), Ok(1));
+        assert_eq!(opener.open_message(&one), Err(ErrorCode::BadSequence));
+        assert_eq!(opener.open_message(&three), Err(ErrorCode::BadSequence));
+        assert_eq!(opener.open_message(&two).map(|f| f.seq()), Ok(2));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused() {
+        let (mut sealer, _) = pair();
+        let frame = sealed(&mut sealer);
+        for bit in 0..frame.len() * 8 {
+            let mut flipped = frame.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let (_, mut opener) = pair();
+            assert!(opener.open_message(&flipped.into()).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn short_long_and_empty_tags_are_refused() {
+        let (mut sealer, mut opener) = pair();
+        let frame = RawFrame::decode(&sealed(&mut sealer));
+        for length in [0, 16, 31, 33] {
+            let mut changed = frame.clone();
+            if let Ok(frame) = &mut changed {
+                let mut tag = frame.tag.to_vec();
+                tag.resize(length, 0);
+                frame.tag = tag.into();
+            }
+            assert_eq!(changed.and_then(|f| opener.open(f)), Err(ErrorCode::BadTag));
+        }
+    }
+
+    #[test]
+    fn a_body_over_the_limit_is_refused_and_spends_no_number() {
+        let (mut sealer, mut opener) = pair();
+        assert_eq!(sealer.seal_body(FrameKind::Send, &vec![0; FRAME_MAX]), Err(ErrorCode::FrameTooLarge));
+        assert_eq!(opener.open_message(&sealed(&mut sealer)).map(|f| f.seq()), Ok(1));
+    }
+}
