@@ -1,0 +1,45 @@
+//! What a client tells its face. Everything is durable before it is told.
+
+use susurro_protocol::{AccountName, MessageId};
+
+use super::connection::Connection;
+use super::contact::Trust;
+use super::message::{Delivery, MessageView};
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// The connection changed.
+    Connection(Connection),
+    /// A message came or was queued; also a placeholder or a note.
+    Message(MessageView),
+    /// A message of ours came further, or failed.
+    Delivery {
+        /// With whom.
+        peer: AccountName,
+        /// Which message.
+        message: MessageId,
+        /// How far.
+        delivery: Delivery,
+    },
+    /// A placeholder could be decrypted after all, or a message changed otherwise: read it again.
+    Changed {
+        /// With whom.
+        peer: AccountName,
+        /// Which message.
+        message: MessageId,
+    },
+    /// What is known of a person's key changed.
+    Trust {
+        /// Whose.
+        peer: AccountName,
+        /// What is known now.
+        trust: Trust,
+    },
+    /// A contact is new.
+    NewContact(AccountName),
+    /// How many messages wait in the outbox.
+    Queued(u64),
+    /// The local store failed: nothing after this is durable. The text says what to do.
+    StoreFailed(String),
+}

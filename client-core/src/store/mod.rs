@@ -1,0 +1,3 @@
+//! Where a client keeps everything: the port, and its SQLCipher adapter.
+
+pub mod port;
