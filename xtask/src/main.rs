@@ -1,2 +1,44 @@
-//! Susurro.
-fn main() {}
+//! The project's own commands: `cargo xtask demo | test | check | corpus | image-check`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
+
+use std::process::ExitCode;
+
+use xtask::{check, corpus, demo, image, test};
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  demo [--script]   build the relay and the client, and show two people and the relay on one screen;
+                    --script plays the conversation by itself and fails when anything went wrong
+  test              build everything once and run every test, then the scripted demonstration
+  check             formatting, clippy, documentation, links, licences: everything that reads without running
+  corpus            write the seeds of the fuzz corpora anew
+  image-check       walk through the steps of the Dockerfile on this machine, without a container engine
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["demo", rest @ ..] => demo::run(rest),
+        ["test"] => test::run(),
+        ["check"] => check::run(),
+        ["corpus"] => corpus::run(),
+        ["image-check"] => image::run(),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What stands behind `cargo xtask`. It has no dependencies, so that it builds in a second on a
+//! fresh machine and says what it is about to do before anything long begins.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the parts of a command-line program")]
+
+pub mod check;
+pub mod corpus;
+pub mod demo;
+pub mod image;
+pub mod layering;
+pub mod links;
+pub mod step;
+pub mod summary;
+pub mod system;
+pub mod test;

@@ -1,0 +1,83 @@
+//! `cargo xtask test`: one build, every test, the scripted demonstration, one verdict.
+
+use std::time::Instant;
+
+use crate::step::{self, Failure, Outcome, Scratch};
+use crate::summary::{self, Tally};
+use crate::{demo, system};
+
+/// Runs everything; does not stop at the first failing test.
+///
+/// # Errors
+///
+/// A line that says which steps failed.
+pub fn run() -> Outcome {
+    let began = Instant::now();
+    eprintln!(
+        "This builds the workspace once with all its tests and benchmarks, runs every unit, property, integration \
+         and documentation test, and then plays the scripted demonstration. Temporary files go to a folder that \
+         is removed at the end."
+    );
+    system::prepare()?;
+    step::run("build everything", &mut step::cargo(&["build", "--workspace", "--all-targets", "--locked"]))?;
+
+    let scratch = Scratch::new("test")?;
+    let mut failed = Vec::new();
+    let mut total = Tally::default();
+    for suite in suites() {
+        let mut command = step::cargo(&suite.arguments);
+        command.env("TMPDIR", scratch.path());
+        step::announce(suite.name, &command);
+        let (tally, succeeded) = summary::run(&mut command, suite.verdict_on_stderr)?;
+        total.passed += tally.passed;
+        total.failed += tally.failed;
+        total.ignored += tally.ignored;
+        if !succeeded {
+            failed.push(suite.name.to_owned());
+        } else if tally.passed == 0 && suite.must_run_some {
+            // A runner that found nothing to run must not look like a success.
+            failed.push(format!("{} (no test ran)", suite.name));
+        }
+    }
+    if let Err(failure) = demo::play(&["--script"]) {
+        failed.push(failure.to_string());
+    }
+
+    let Tally { passed, failed: tests_failed, ignored } = total;
+    let seconds = began.elapsed().as_secs();
+    let verdict = if failed.is_empty() { "ok" } else { "FAILED" };
+    println!(
+        "\ntest result: {verdict}. {passed} passed; {tests_failed} failed; {ignored} ignored; \
+         demonstration {}; {} min {:02} s in all",
+        if failed.iter().any(|what| what.starts_with("the demonstration")) { "failed" } else { "passed" },
+        seconds / 60,
+        seconds % 60
+    );
+    if failed.is_empty() { Ok(()) } else { Err(Failure(format!("failed: {}", failed.join("; ")))) }
+}
+
+struct Suite {
+    name: &'static str,
+    arguments: Vec<&'static str>,
+    verdict_on_stderr: bool,
+    must_run_some: bool,
+}
+
+fn suites() -> Vec<Suite> {
+    let documentation = Suite {
+        name: "documentation tests",
+        arguments: vec!["test", "--workspace", "--doc", "--locked", "--no-fail-fast"],
+        verdict_on_stderr: false,
+        must_run_some: false,
+    };
+    if step::succeeds("cargo", &["nextest", "--version"]) {
+        let arguments = vec!["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
+        let tests = Suite { name: "tests (nextest)", arguments, verdict_on_stderr: true, must_run_some: true };
+        vec![tests, documentation]
+    } else {
+        // `--tests`: units and integration. Benchmarks measure; they belong to `cargo bench`.
+        let arguments = vec!["test", "--workspace", "--tests", "--locked", "--no-fail-fast"];
+        let tests = Suite { name: "tests", arguments, verdict_on_stderr: false, must_run_some: true };
+        vec![tests, documentation]
+    }
+}

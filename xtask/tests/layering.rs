@@ -1,0 +1,138 @@
+//! The arrows of `docs/architecture.md`, held against the code.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use xtask::layering::{CrateRules, Layer, violations, wrong_paths};
+use xtask::step::root;
+
+/// Nothing that waits, connects, reads a clock or touches a disk.
+const SANS_IO: &[&str] = &[
+    "tokio",
+    "futures_util",
+    "sqlx",
+    "reqwest",
+    "axum",
+    "getrandom",
+    "std::net",
+    "std::fs",
+    "std::process",
+    "std::thread",
+    "std::time::SystemTime",
+    "std::time::Instant",
+    "std::env",
+];
+
+const PROTOCOL: CrateRules =
+    CrateRules { folder: "protocol", may_use: &["susurro_protocol"], forbidden: SANS_IO, layers: &[] };
+
+// compose → adapters → service → ports → domain; adapters never call one another.
+const SERVER: CrateRules = CrateRules {
+    folder: "server",
+    may_use: &["susurro_server", "susurro_protocol"],
+    forbidden: &[],
+    layers: &[
+        Layer { modules: &["compose"], may_use: &["adapters", "service", "ports", "domain"], siblings: false },
+        Layer {
+            modules: &["adapters::inbound", "adapters::outbound"],
+            may_use: &["service", "ports", "domain"],
+            siblings: false,
+        },
+        Layer { modules: &["service"], may_use: &["ports", "domain"], siblings: false },
+        Layer { modules: &["ports"], may_use: &["domain"], siblings: false },
+        Layer { modules: &["domain"], may_use: &[], siblings: false },
+    ],
+};
+
+// driver → {store, transport, sync} → {crypto, model}. A port is a contract, not an adapter: the
+// engine speaks of what is to be stored in the words of `store::port`.
+const CLIENT_CORE: CrateRules = CrateRules {
+    folder: "client-core",
+    may_use: &["susurro_client_core", "susurro_protocol"],
+    forbidden: &[],
+    layers: &[
+        Layer {
+            modules: &["client", "driver"],
+            may_use: &["client", "driver", "store", "transport", "sync", "crypto", "model"],
+            siblings: true,
+        },
+        Layer { modules: &["sync"], may_use: &["store::port", "crypto", "model"], siblings: false },
+        Layer { modules: &["store"], may_use: &["crypto", "model"], siblings: false },
+        Layer { modules: &["store::port"], may_use: &["crypto", "model"], siblings: false },
+        Layer { modules: &["transport"], may_use: &["crypto", "model", "sync"], siblings: false },
+        Layer { modules: &["crypto", "model"], may_use: &[], siblings: true },
+    ],
+};
+
+// main → {cli, app}; ui reads app::model only.
+const CLIENT_TUI: CrateRules = CrateRules {
+    folder: "client-tui",
+    may_use: &["susurro", "susurro_client_core", "susurro_protocol"],
+    forbidden: &[],
+    layers: &[
+        Layer { modules: &["ui"], may_use: &["app::model"], siblings: false },
+        Layer { modules: &["app::update"], may_use: &["app", "input"], siblings: false },
+    ],
+};
+
+const CRATES: [&CrateRules; 4] = [&PROTOCOL, &SERVER, &CLIENT_CORE, &CLIENT_TUI];
+
+#[test]
+fn no_arrow_of_the_code_points_the_wrong_way() {
+    let mut wrong = Vec::new();
+    for rules in CRATES {
+        assert!(root().join(rules.folder).join("src").exists(), "{} has no sources", rules.folder);
+        wrong.extend(violations(&root(), rules).unwrap());
+    }
+    let lines: Vec<_> = wrong.iter().map(|v| format!("{}: {}", v.file.display(), v.path)).collect();
+    assert!(wrong.is_empty(), "arrows the other way:\n{}", lines.join("\n"));
+}
+
+#[test]
+fn the_manifests_name_no_crate_that_the_arrows_forbid() {
+    for (folder, forbidden) in [
+        ("protocol", &["susurro-server", "susurro-client-core", "susurro ", "tokio", "sqlx"][..]),
+        ("server", &["susurro-client-core", "susurro "][..]),
+        ("client-core", &["susurro-server", "susurro "][..]),
+        ("client-tui", &["susurro-server"][..]),
+    ] {
+        let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+        let dependencies = manifest.split_once("[dependencies]").map_or("", |(_, rest)| rest);
+        for name in forbidden {
+            let named = dependencies.lines().any(|line| line.starts_with(name));
+            assert!(!named, "{folder}/Cargo.toml depends on {name}");
+        }
+    }
+}
+
+fn wrong(text: &str, module: &str, rules: &CrateRules) -> Vec<String> {
+    let module: Vec<String> = module.split("::").map(str::to_owned).collect();
+    wrong_paths(text, &module, true, rules)
+}
+
+#[test]
+fn an_arrow_the_other_way_is_found_however_it_is_written() {
+    let upwards = ["crate::service::send"];
+    assert_eq!(wrong("use crate::service::send;", "domain::mailbox", &SERVER), upwards);
+    assert_eq!(wrong("use crate::{domain::x, service::{send}};", "domain::mailbox", &SERVER), upwards);
+    assert_eq!(wrong("use {crate::service::send};", "domain::mailbox", &SERVER), upwards);
+    assert_eq!(wrong("fn f() { crate::service::send() }", "domain::mailbox", &SERVER), upwards);
+    assert_eq!(wrong("use super::super::service::send;", "domain::mailbox", &SERVER), ["super::super::service::send"]);
+    let across = "use crate::adapters::outbound::sqlite::Pool;";
+    assert_eq!(wrong(across, "adapters::inbound::http", &SERVER), ["crate::adapters::outbound::sqlite::Pool"]);
+    assert_eq!(wrong("use susurro_client_core::Client;", "service::send", &SERVER), ["susurro_client_core::Client"]);
+    assert_eq!(wrong("use std::{fmt, time::Instant};", "frame", &PROTOCOL), ["std::time::Instant"]);
+    assert_eq!(
+        wrong("use crate::store::sqlcipher::Store;", "sync::engine", &CLIENT_CORE),
+        ["crate::store::sqlcipher::Store"]
+    );
+    assert_eq!(wrong("use crate::app::update::step;", "ui::screens", &CLIENT_TUI), ["crate::app::update::step"]);
+}
+
+#[test]
+fn arrows_along_the_layers_comments_strings_and_tests_are_left_alone() {
+    let text = "use crate::domain::mailbox;\n// use crate::adapters::inbound;\nconst A: &str = \"crate::compose::x\";\n\
+                #[cfg(test)]\nmod tests { use crate::adapters::outbound::memory::X; fn f() { {} } }\n";
+    assert_eq!(wrong(text, "service::send", &SERVER), Vec::<String>::new());
+    assert_eq!(wrong("use crate::store::port::Snapshot;", "sync::engine", &CLIENT_CORE), Vec::<String>::new());
+    assert_eq!(wrong("use super::mailbox::Seq; use self::x::Y;", "domain::quota", &SERVER), Vec::<String>::new());
+    assert_eq!(wrong("use crate::app::model::Model;", "ui::screens", &CLIENT_TUI), Vec::<String>::new());
+}
