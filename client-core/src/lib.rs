@@ -3,5 +3,12 @@
 //! Layers, each using only what stands to its right:
 //! `client` (the facade) → `driver` → `store`, `transport`, `sync` → `crypto`, `model` → `susurro-protocol`.
 
+pub mod doctor;
+pub mod error;
 pub mod model;
+pub mod profile;
+pub mod secret;
 pub mod store;
+
+pub use error::{Error, Fault};
+pub use secret::Secret;
