@@ -1,0 +1,348 @@
+//! One good input for each structure, as seeds of the fuzz corpora and as bytes to mutate.
+
+use bytes::Bytes;
+use serde::Serialize;
+use susurro_protocol::bytes::{Bin, Fixed};
+use susurro_protocol::codec::{Structure, encode};
+use susurro_protocol::command::{Ack, Deposit, ListVersion, Ping, Send};
+use susurro_protocol::content::{self, Content, Receipt, Text};
+use susurro_protocol::event::{Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
+use susurro_protocol::frame::{FrameKind, RawFrame};
+use susurro_protocol::handshake::refuse;
+use susurro_protocol::keys::{DeviceList, OneTimePrekey, PQ_PUBLIC_KEY_BYTES, Prekey, PrekeyBundle, PrekeyKind};
+use susurro_protocol::rest::{self, SignedText};
+use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
+
+use super::people::{self, Handshake};
+
+/// A seed.
+pub struct Sample {
+    /// The target it belongs to.
+    pub target: &'static str,
+    /// Its file name.
+    pub name: &'static str,
+    /// The input.
+    pub input: Vec<u8>,
+}
+
+/// The first frame that the client of the fixed handshake sends: `Ack` with its cursor.
+pub fn first_frame(played: &mut Handshake) -> Bytes {
+    played.client.sealer.seal(FrameKind::Ack, &Ack { cursor: 7 }).unwrap().into()
+}
+
+/// All seeds.
+pub fn samples() -> Vec<Sample> {
+    let mut all = frames();
+    all.extend(commands());
+    all.extend(events());
+    all.extend(signed());
+    all.extend(contents());
+    all.extend(rest());
+    all.extend([
+        sample("identifier", "hexadecimal", message(1).to_string().into_bytes()),
+        sample("identifier", "bytes", vec![7; 16]),
+        sample("identifier", "name", b"alice_b-9".to_vec()),
+        sample("identifier", "base64url", b"AAEC_-8".to_vec()),
+    ]);
+    all
+}
+
+/// The device list of the fixed client.
+pub fn device_list() -> DeviceList {
+    DeviceList::issue(&people::account_key(), None, 1_790_000_000, vec![people::certificate()])
+}
+
+/// A prekey of the fixed client.
+pub fn prekey(kind: PrekeyKind) -> Prekey {
+    let size = if kind == PrekeyKind::Signed { 32 } else { PQ_PUBLIC_KEY_BYTES };
+    let owner = (people::account(), people::device());
+    Prekey::issue(&people::device_key(), owner, kind, 12, 1_790_000_000, &vec![9; size])
+}
+
+/// A prekey bundle of the fixed client.
+pub fn bundle() -> PrekeyBundle {
+    PrekeyBundle {
+        device: people::device(),
+        signed_prekey: prekey(PrekeyKind::Signed).signed().clone(),
+        pq_prekey: prekey(PrekeyKind::PqOneTime).signed().clone(),
+        pq_kind: PrekeyKind::PqOneTime.number(),
+        one_time_prekey: Some(one_time()),
+    }
+}
+
+/// A `Send` with two ciphertexts.
+pub fn send() -> Send {
+    Send {
+        message: message(1),
+        chat: chat(),
+        lists: vec![list(2), list(3)],
+        deposits: vec![deposit(4, 20), deposit(5, 300)],
+        time_to_live: 3600,
+    }
+}
+
+/// A text in its content.
+pub fn text_content() -> Content {
+    let body = encode(&Text { text: "café ☕".into() });
+    with_body(content::TYPE_TEXT, body)
+}
+
+fn frames() -> Vec<Sample> {
+    let mut played = people::handshake();
+    let first = first_frame(&mut played);
+    let mut later = RawFrame::decode(&first).unwrap().encode();
+    later[0] = 0x96;
+    later.push(0xc0);
+    let reply = played.relay.sealer.seal(FrameKind::Stored, &stored()).unwrap();
+    let unknown = played.relay.sealer.seal(FrameKind::Unknown(999), &Ping { nonce: 1 }).unwrap();
+    vec![
+        sample("frame", "ack", first.to_vec()),
+        sample("frame", "later-element", later),
+        sample("frame", "unknown-kind", unknown),
+        sample("frame", "refusal", refuse(&notice())),
+        sample("hello", "hello", played.hello.to_vec()),
+        sample("hello", "body", RawFrame::decode(&played.hello).unwrap().body.to_vec()),
+        sample("welcome", "welcome", played.welcome.to_vec()),
+        sample("welcome", "body", RawFrame::decode(&played.welcome).unwrap().body.to_vec()),
+        sample("welcome", "refusal", refuse(&notice())),
+        sample("session", "first", first.to_vec()),
+        sample("session", "reflected", reply),
+    ]
+}
+
+fn commands() -> Vec<Sample> {
+    vec![
+        selected("command", 0, "send", &send()),
+        selected("command", 1, "ack", &Ack { cursor: 70_000 }),
+        selected("command", 2, "ping", &Ping { nonce: u64::MAX }),
+        selected("command", 3, "list-version", &list(2)),
+        selected("command", 4, "deposit", &deposit(4, 20)),
+    ]
+}
+
+fn events() -> Vec<Sample> {
+    vec![
+        selected("event", 0, "stored", &stored()),
+        selected("event", 1, "rejected", &rejected()),
+        selected("event", 2, "deliver", &deliver()),
+        selected("event", 3, "pong", &Pong { nonce: 1 }),
+        selected("event", 4, "devices-changed", &DevicesChanged { account: account(2), version: 2 }),
+        selected("event", 5, "prekeys-low", &PrekeysLow { one_time: 3, pq_one_time: 0 }),
+        selected("event", 6, "going-away", &GoingAway { retry_after: 1500 }),
+        selected("event", 7, "error", &notice()),
+    ]
+}
+
+fn signed() -> Vec<Sample> {
+    let certificate = people::certificate();
+    let list = device_list();
+    let (signed_prekey, pq) = (prekey(PrekeyKind::Signed), prekey(PrekeyKind::PqOneTime));
+    vec![
+        selected("signed", 0, "signed-bytes", certificate.signed()),
+        selected("signed", 1, "certificate-body", certificate.body()),
+        selected("signed", 2, "list-body", list.body()),
+        selected("signed", 3, "prekey-body", signed_prekey.body()),
+        selected("signed", 4, "one-time-prekey", &one_time()),
+        selected("signed", 5, "bundle", &bundle()),
+        selected("signed", 6, "certificate", certificate.signed()),
+        selected("signed", 7, "list", list.signed()),
+        selected("signed", 8, "signed-prekey", signed_prekey.signed()),
+        selected("signed", 9, "pq-prekey", pq.signed()),
+    ]
+}
+
+fn contents() -> Vec<Sample> {
+    let receipt = Receipt { state: content::RECEIPT_STORED, messages: vec![message(1), message(2)], at: 1 };
+    vec![
+        sample("content", "text", encode(&text_content())),
+        sample("content", "receipt", encode(&with_body(content::TYPE_RECEIPT, encode(&receipt)))),
+        sample("content", "later-type", encode(&with_body(77, vec![0xc0]))),
+        sample("content", "text-body", text_content().body.as_slice().to_vec()),
+        sample("content", "receipt-body", encode(&receipt)),
+    ]
+}
+
+fn rest() -> Vec<Sample> {
+    let problem = rest::Problem {
+        kind: "urn:susurro:error:stale-device-list".into(),
+        title: ErrorCode::StaleDeviceList.text().into(),
+        status: 409,
+        code: ErrorCode::StaleDeviceList,
+        detail: None,
+        stale: vec![account(2)],
+        missing: vec![device(4)],
+        extra: vec![],
+    };
+    let info = rest::RelayInfo {
+        service: "susurro".into(),
+        software: "0.1.0".into(),
+        min_version: 1,
+        max_version: 1,
+        relay_key: Fixed(people::relay_key().verifying_key().to_bytes()),
+        registration: "open".into(),
+        time: 1_790_000_000_000,
+        ciphertext_max: 65_536,
+    };
+    let list = SignedText::of(device_list().signed());
+    let tokens = rest::TokenResponse {
+        account: account(2),
+        device: device(4),
+        access_token: "a.b.c".into(),
+        access_expires_in: 3600,
+        refresh_token: "r".into(),
+        refresh_expires_in: 1,
+    };
+    let register = rest::RegisterRequest {
+        username: "alice".into(),
+        stretch: stretch(),
+        auth: Fixed([1; 32]),
+        device_list: list.clone(),
+    };
+    let login = rest::LoginRequest {
+        username: "alice".into(),
+        auth: Fixed([1; 32]),
+        device: device(4),
+        nonce: nonce(),
+        proof: Fixed([2; 64]),
+    };
+    let entry = rest::UserEntry { account: account(2), name: name(), display_name: Some("Alice".into()) };
+    let devices = rest::UserDevices { account: account(2), name: name(), device_list: list.clone() };
+    let publish = rest::PublishKeys {
+        signed_prekey: SignedText::of(prekey(PrekeyKind::Signed).signed()),
+        pq_last_resort: SignedText::of(prekey(PrekeyKind::PqLastResort).signed()),
+        one_time: vec![one_time()],
+        pq_one_time: vec![],
+    };
+    let bundle_text = rest::BundleText {
+        device: device(4),
+        signed_prekey: SignedText::of(prekey(PrekeyKind::Signed).signed()),
+        pq_prekey: SignedText::of(prekey(PrekeyKind::PqOneTime).signed()),
+        pq_kind: 2,
+        one_time_prekey: Some(one_time()),
+    };
+    let member = rest::ChatMember { account: account(2), name: name() };
+    let chat_json = rest::Chat { chat: chat(), kind: "direct".into(), members: vec![member], created: 1 };
+    let post = rest::PostMessage {
+        message: message(1),
+        lists: vec![self::list(2)],
+        deposits: vec![deposit(4, 20)],
+        time_to_live: 0,
+    };
+    vec![
+        json(0, "problem", &problem),
+        json(1, "relay-info", &info),
+        json(2, "auth-params", &rest::AuthParams { stretch: stretch(), nonce: nonce() }),
+        json(3, "register", &register),
+        json(4, "login", &login),
+        json(5, "tokens", &tokens),
+        json(6, "refresh", &rest::RefreshRequest { refresh_token: "r".into() }),
+        json(7, "update-me", &rest::UpdateMe { display_name: None }),
+        json(8, "users", &rest::Page { items: vec![entry], next: Some("alice".into()) }),
+        json(9, "devices", &devices),
+        json(10, "publish-keys", &publish),
+        json(11, "claim", &rest::ClaimRequest { account: account(2), devices: vec![device(4)] }),
+        json(12, "claimed", &rest::ClaimResponse { device_list: list, bundles: vec![bundle_text] }),
+        json(13, "chat", &chat_json),
+        json(14, "waiting", &rest::Page { items: vec![rest::WaitingMessage { delivery: deliver() }], next: None }),
+        json(15, "post-message", &post),
+    ]
+}
+
+fn sample(target: &'static str, name: &'static str, input: Vec<u8>) -> Sample {
+    Sample { target, name, input }
+}
+
+/// Targets with several structures take the number of the structure in front.
+fn selected<T: Serialize + Structure>(target: &'static str, selector: u8, name: &'static str, value: &T) -> Sample {
+    sample(target, name, [vec![selector], encode(value)].concat())
+}
+
+fn json<T: Serialize>(selector: u8, name: &'static str, value: &T) -> Sample {
+    sample("rest", name, [vec![selector], serde_json::to_vec(value).unwrap()].concat())
+}
+
+fn with_body(kind: u16, body: Vec<u8>) -> Content {
+    Content {
+        message: message(1),
+        chat: chat(),
+        counter: 3,
+        parents: vec![message(8)],
+        sent_at: 1_790_000_000_000,
+        sender_list: Fixed([5; 32]),
+        recipient_list: Fixed([6; 32]),
+        kind,
+        body: body.into(),
+    }
+}
+
+fn stored() -> Stored {
+    Stored { message: message(1), stored_at: 1_790_000_000_000 }
+}
+
+fn rejected() -> Rejected {
+    Rejected {
+        message: message(1),
+        code: ErrorCode::StaleDeviceList,
+        stale: vec![account(2)],
+        missing: vec![device(4)],
+        extra: vec![],
+        retry_after: 0,
+    }
+}
+
+fn deliver() -> Deliver {
+    Deliver {
+        seq: 300,
+        message: message(1),
+        chat: chat(),
+        sender: account(2),
+        sender_device: device(4),
+        stored_at: 1_790_000_000_000,
+        ciphertext: vec![0xee; 40].into(),
+    }
+}
+
+fn notice() -> ErrorNotice {
+    ErrorNotice::of(ErrorCode::UnsupportedVersion)
+}
+
+fn stretch() -> rest::StretchParams {
+    let scheme = rest::AUTH_SCHEME.into();
+    rest::StretchParams { scheme, salt: Fixed([3; 16]), memory_kib: 65_536, passes: 3, lanes: 1 }
+}
+
+fn nonce() -> Bin {
+    vec![4; 24].into()
+}
+
+fn name() -> susurro_protocol::AccountName {
+    "alice".parse().unwrap()
+}
+
+fn one_time() -> OneTimePrekey {
+    OneTimePrekey { id: 5, key: Fixed([8; 32]) }
+}
+
+fn list(account_byte: u8) -> ListVersion {
+    ListVersion { account: account(account_byte), version: 1 }
+}
+
+fn deposit(device_byte: u8, size: usize) -> Deposit {
+    Deposit { device: device(device_byte), ciphertext: vec![0xcc; size].into() }
+}
+
+fn message(byte: u8) -> MessageId {
+    MessageId::from_bytes([byte; 16])
+}
+
+fn account(byte: u8) -> AccountId {
+    AccountId::from_bytes([byte; 16])
+}
+
+fn device(byte: u8) -> DeviceId {
+    DeviceId::from_bytes([byte; 16])
+}
+
+fn chat() -> ChatId {
+    ChatId::direct(&account(2), &account(3))
+}
