@@ -9,6 +9,7 @@ pub mod model;
 pub mod profile;
 pub mod secret;
 pub mod store;
+pub mod sync;
 
 pub use error::{Error, Fault};
 pub use secret::Secret;

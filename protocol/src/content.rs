@@ -11,6 +11,11 @@ pub const TYPE_TEXT: u16 = 1;
 /// The type number of a receipt.
 pub const TYPE_RECEIPT: u16 = 2;
 
+/// The type number of a request to send messages again.
+pub const TYPE_REPAIR: u16 = 3;
+/// The type number of a message that is sent again.
+pub const TYPE_RESENT: u16 = 4;
+
 /// What is encrypted, before padding: the same fields for every type, so that a client can place
 /// and keep a message whose type it does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +34,7 @@ pub struct Content {
     pub sender_list: Fixed<32>,
     /// Hash of the recipient's device list, as the sender knows it.
     pub recipient_list: Fixed<32>,
-    /// [`TYPE_TEXT`], [`TYPE_RECEIPT`] or one of a later version.
+    /// [`TYPE_TEXT`], [`TYPE_RECEIPT`], [`TYPE_REPAIR`], [`TYPE_RESENT`] or one of a later version.
     pub kind: u16,
     /// The structure of that type.
     pub body: Bin,
@@ -59,6 +64,25 @@ pub struct Receipt {
     pub at: u64,
 }
 
+/// The body of [`TYPE_REPAIR`]: messages that came but could not be decrypted. It travels in a
+/// session made anew; who gets it answers with [`Resent`] for those that it still has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// At most [`REPAIR_MESSAGES_MAX`].
+    pub messages: Vec<MessageId>,
+}
+
+/// The body of [`TYPE_RESENT`]. The outer message is new to the relay; the inner one is what the
+/// recipient missed and is deduplicated by its own identifier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resent {
+    /// [`Content`] of the first time, of the same chat and neither [`TYPE_REPAIR`] nor [`TYPE_RESENT`].
+    pub content: Bin,
+}
+
+/// Messages of one repair request: as many as a sender keeps.
+pub const REPAIR_MESSAGES_MAX: usize = 200;
+
 /// The messages were decrypted and are durable on the recipient's device.
 pub const RECEIPT_STORED: u8 = 1;
 /// The messages were shown.
@@ -66,7 +90,7 @@ pub const RECEIPT_READ: u8 = 2;
 /// Messages of one receipt: keeps it within one padding bucket below a ciphertext's limit.
 pub const RECEIPT_MESSAGES_MAX: usize = 1000;
 
-structures!(Content, Text, Receipt);
+structures!(Content, Text, Receipt, Repair, Resent);
 
 /// A content's body by its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +99,10 @@ pub enum Body {
     Text(Text),
     /// A receipt.
     Receipt(Receipt),
+    /// A request to send messages again.
+    Repair(Repair),
+    /// A message that is sent again.
+    Resent(Resent),
     /// A type of a later version: kept and shown as such.
     Unknown(u16),
 }
@@ -89,6 +117,8 @@ impl Content {
         match self.kind {
             TYPE_TEXT => codec::decode(self.body.as_slice()).map(Body::Text),
             TYPE_RECEIPT => codec::decode(self.body.as_slice()).map(Body::Receipt),
+            TYPE_REPAIR => codec::decode(self.body.as_slice()).map(Body::Repair),
+            TYPE_RESENT => codec::decode(self.body.as_slice()).map(Body::Resent),
             other => Ok(Body::Unknown(other)),
         }
     }

@@ -40,8 +40,22 @@ pub struct Snapshot {
     pub chats: Vec<ChatState>,
     /// Ciphertexts that could not be decrypted yet.
     pub undecryptable: Vec<Undecryptable>,
-    /// The last messages sent to each device, kept for a short time to be sent again on repair.
+    /// The last messages sent to each contact, kept for a short time to be sent again on repair.
     pub send_log: Vec<SendLogEntry>,
+    /// Outgoing messages that are `Accepted` or `Stored`: those that a receipt may still be about.
+    /// The newest 10,000 of each contact are enough.
+    pub sent: Vec<SentMessage>,
+}
+
+/// An outgoing message that a receipt may be about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentMessage {
+    /// The message.
+    pub message: MessageId,
+    /// The contact.
+    pub peer: AccountName,
+    /// `Accepted` or `Stored`.
+    pub delivery: Delivery,
 }
 
 /// The relay of this account.
@@ -83,6 +97,21 @@ pub struct ChatState {
     pub position: i64,
     /// The newest messages, which the next one names as its parents.
     pub heads: Vec<MessageId>,
+    /// Places kept free for messages that were overtaken.
+    pub gaps: Vec<Gap>,
+}
+
+/// Places in a timeline that are kept free for messages which have not come yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The sending device.
+    pub device: DeviceId,
+    /// The first missing counter.
+    pub first: u64,
+    /// The last missing counter.
+    pub last: u64,
+    /// The place of `first`; the others follow one by one.
+    pub position: i64,
 }
 
 /// What is queued.
@@ -147,7 +176,7 @@ pub struct SendLogEntry {
 pub enum Mutation {
     /// New tokens, or none after logout.
     Tokens(Option<Tokens>),
-    /// The mailbox is durable up to here.
+    /// The mailbox is durable up to here. Lower than before only after a relay was restored.
     Cursor(MailboxSeq),
     /// New bytes of `crypto::Prekeys`.
     Prekeys(Zeroizing<Vec<u8>>),
@@ -161,8 +190,15 @@ pub enum Mutation {
     Trust(AccountName, Trust),
     /// Bookkeeping of a chat.
     Chat(ChatState),
-    /// A message of a timeline. Replaces one with the same chat and identifier.
+    /// A message of a timeline. Where there is one with the same chat and identifier already:
+    /// an `Undecryptable` placeholder takes over everything but its position, which stays; any
+    /// other is left as it is (a peer must not be able to overwrite a message).
     Message(MessageView),
+    /// An `Undecryptable` placeholder turned out to be nothing to show: takes it away.
+    PlaceholderGone(ChatId, MessageId),
+    /// Messages queued under a provisional chat (their name was not resolved yet) belong to a
+    /// chat now: the first identifier becomes the second in every message and in the bookkeeping.
+    ChatKnown(ChatId, ChatId),
     /// How far a message came, with the time in milliseconds since 1970. Never moves backwards
     /// (`Failed` and leaving `Failed` aside).
     Delivery(MessageId, Delivery, u64),
