@@ -17,7 +17,7 @@ use support::samples::samples;
 use susurro_protocol::bytes::{Bin, Fixed};
 use susurro_protocol::codec::{Malformed, Structure, decode, encode};
 use susurro_protocol::command::{Ack, Deposit, ListVersion, Ping, Send};
-use susurro_protocol::content::{Content, Receipt, Text};
+use susurro_protocol::content::{Content, Receipt, Repair, Resent, Text};
 use susurro_protocol::event::{Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
 use susurro_protocol::frame::{FrameKind, RawFrame};
 use susurro_protocol::handshake::{Hello, Welcome};
@@ -284,6 +284,9 @@ structures! {
     content_reads_back_and_leaves_room_for_later_fields: content();
     text_reads_back_and_leaves_room_for_later_fields: any::<String>().prop_map(|text| Text { text });
     receipt_reads_back_and_leaves_room_for_later_fields: receipt();
+    repair_reads_back_and_leaves_room_for_later_fields:
+        vec(message(), 0..20).prop_map(|messages| Repair { messages });
+    resent_reads_back_and_leaves_room_for_later_fields: bin().prop_map(|content| Resent { content });
 }
 
 proptest! {

@@ -177,8 +177,10 @@ fn content(input: &[u8]) {
     structure::<content::Content>(input);
     structure::<content::Text>(input);
     structure::<content::Receipt>(input);
+    structure::<content::Repair>(input);
+    structure::<content::Resent>(input);
     if let Ok(content) = decode::<content::Content>(input) {
-        let known = [content::TYPE_TEXT, content::TYPE_RECEIPT].contains(&content.kind);
+        let known = (content::TYPE_TEXT..=content::TYPE_RESENT).contains(&content.kind);
         match content.body() {
             Ok(body) => assert_eq!(matches!(body, content::Body::Unknown(_)), !known),
             Err(_) => assert!(known),

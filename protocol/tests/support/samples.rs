@@ -5,7 +5,7 @@ use serde::Serialize;
 use susurro_protocol::bytes::{Bin, Fixed};
 use susurro_protocol::codec::{Structure, encode};
 use susurro_protocol::command::{Ack, Deposit, ListVersion, Ping, Send};
-use susurro_protocol::content::{self, Content, Receipt, Text};
+use susurro_protocol::content::{self, Content, Receipt, Repair, Resent, Text};
 use susurro_protocol::event::{Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
 use susurro_protocol::frame::{FrameKind, RawFrame};
 use susurro_protocol::handshake::refuse;
@@ -153,9 +153,13 @@ fn signed() -> Vec<Sample> {
 
 fn contents() -> Vec<Sample> {
     let receipt = Receipt { state: content::RECEIPT_STORED, messages: vec![message(1), message(2)], at: 1 };
+    let repair = Repair { messages: vec![message(1)] };
+    let resent = Resent { content: encode(&text_content()).into() };
     vec![
         sample("content", "text", encode(&text_content())),
         sample("content", "receipt", encode(&with_body(content::TYPE_RECEIPT, encode(&receipt)))),
+        sample("content", "repair", encode(&with_body(content::TYPE_REPAIR, encode(&repair)))),
+        sample("content", "resent", encode(&with_body(content::TYPE_RESENT, encode(&resent)))),
         sample("content", "later-type", encode(&with_body(77, vec![0xc0]))),
         sample("content", "text-body", text_content().body.as_slice().to_vec()),
         sample("content", "receipt-body", encode(&receipt)),
