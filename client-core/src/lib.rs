@@ -3,6 +3,7 @@
 //! Layers, each using only what stands to its right:
 //! `client` (the facade) → `driver` → `store`, `transport`, `sync` → `crypto`, `model` → `susurro-protocol`.
 
+pub mod crypto;
 pub mod doctor;
 pub mod error;
 pub mod model;

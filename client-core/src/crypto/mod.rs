@@ -1,0 +1,33 @@
+//! Identity, key agreement, ratchet, padding, safety numbers and passwords (`docs/crypto.md`).
+//!
+//! Sans-I/O: everything takes the time, randomness and bytes, and gives bytes and the state that
+//! follows. Nothing is changed in place, so an error, a crash or a full disk leaves the state as
+//! it was.
+
+mod database_key;
+pub mod dh;
+mod error;
+mod handshake;
+mod identity;
+mod kdf;
+pub mod kem;
+pub mod padding;
+mod password;
+mod peer_sessions;
+mod prekey;
+mod ratchet;
+mod safety_number;
+mod secret;
+mod state;
+mod transcript;
+
+pub use database_key::{UnwrapError, new_database_key, unwrap_database_key, wrap_database_key};
+pub use error::{CryptoError, DecryptError};
+pub use identity::{AccountKey, LocalDevice};
+pub use password::{PasswordError, StretchCost, StretchedPassword, new_params, stretch_password};
+pub use peer_sessions::{ARCHIVED_MAX, INITIAL_OVERHEAD_BYTES, OVERHEAD_BYTES, PeerSessions, Received};
+pub use prekey::{Prekeys, RETIRED_SECONDS, ROTATE_SECONDS};
+pub use ratchet::{CHAINS_MAX, KEPT_MAX, KEPT_SECONDS, SKIP_MAX};
+pub use safety_number::{SafetyNumber, safety_number};
+pub use secret::{Secret, Secret32};
+pub use state::BadState;

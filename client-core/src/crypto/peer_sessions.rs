@@ -1,0 +1,374 @@
+//! All sessions with one remote device: which of them sends, and which may still receive.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rand_core::CryptoRng;
+use susurro_protocol::keys::{DeviceCertificate, PrekeyBundle};
+use susurro_protocol::limits::CIPHERTEXT_MAX;
+use susurro_protocol::version::VERSION;
+use susurro_protocol::{AccountId, DeviceId};
+use zeroize::Zeroizing;
+
+use super::error::{CryptoError, DecryptError};
+use super::handshake::{self, INITIAL_HEADER_BYTES, initial_hash};
+use super::identity::LocalDevice;
+use super::padding;
+use super::prekey::Prekeys;
+use super::ratchet::{Binding, NONCE_BYTES, Parts, SEALED_HEADER_BYTES, Session, TAG_BYTES};
+use super::state::{BadState, Reader, Writer};
+
+const STATE_VERSION: u8 = 1;
+
+/// Kind of an envelope that starts a session.
+const KIND_INITIAL: u8 = 1;
+/// Kind of an envelope in a session that both sides know.
+const KIND_MESSAGE: u8 = 2;
+
+/// Bytes that an envelope adds to padded content.
+pub const OVERHEAD_BYTES: usize = 2 + NONCE_BYTES + SEALED_HEADER_BYTES + TAG_BYTES;
+/// Bytes that an envelope adds on top while the other side has not answered.
+pub const INITIAL_OVERHEAD_BYTES: usize = INITIAL_HEADER_BYTES;
+/// Replaced sessions that can still receive.
+pub const ARCHIVED_MAX: usize = 5;
+
+/// The sessions with one remote device. Every operation leaves the value as it is and gives the
+/// one that follows: nothing has happened before the caller stores it.
+#[derive(Default)]
+pub struct PeerSessions {
+    /// The one that sends.
+    active: Option<Arc<Entry>>,
+    /// Latest first. They receive only, and are never made active again.
+    archived: Vec<Arc<Entry>>,
+}
+
+struct Entry {
+    session: Session,
+    /// Goes before every message of a session started here until the other side has answered.
+    initial: Option<Arc<[u8; INITIAL_HEADER_BYTES]>>,
+}
+
+/// A decrypted message, and the state to store together with it.
+pub struct Received {
+    /// The sessions that follow.
+    pub sessions: PeerSessions,
+    /// The content, without padding.
+    pub content: Zeroizing<Vec<u8>>,
+    /// The prekeys that follow, when a handshake has used some.
+    pub prekeys: Option<Prekeys>,
+    /// Whether the message has started a session.
+    pub new_session: bool,
+}
+
+impl PeerSessions {
+    /// No session yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether there is a session to send with. Otherwise claim a bundle and [`start`](Self::start).
+    #[must_use]
+    pub fn can_send(&self) -> bool {
+        self.active.is_some()
+    }
+
+    /// Whether there is a session to send with to the device that `remote` certifies now. A
+    /// session of an earlier certificate does not count.
+    #[must_use]
+    pub fn can_send_to(&self, remote: &DeviceCertificate) -> bool {
+        self.active.as_ref().is_some_and(|entry| is_with(entry.session.binding(), remote))
+    }
+
+    /// The remote device, once there is a session.
+    #[must_use]
+    pub fn peer(&self) -> Option<(AccountId, DeviceId)> {
+        self.all().next().map(|entry| entry.session.binding().remote)
+    }
+
+    /// Whether the other side has shown that it has the session that sends.
+    #[must_use]
+    pub fn is_acknowledged(&self) -> bool {
+        self.active.as_ref().is_some_and(|entry| entry.session.has_received())
+    }
+
+    /// Starts a session with the device that `remote` certifies, and archives the present one.
+    /// Every part of the bundle is verified against the certificate. `_now` is in seconds since
+    /// 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`CryptoError`] says which part is not to be trusted.
+    pub fn start(
+        &self,
+        local: &LocalDevice,
+        remote: &DeviceCertificate,
+        bundle: &PrekeyBundle,
+        _now: u64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, CryptoError> {
+        if self.peer().is_some_and(|peer| peer != (remote.body().account, remote.body().device)) {
+            return Err(CryptoError::WrongRecipient);
+        }
+        let replaces = self.active.as_ref().map_or([0; 32], |entry| entry.session.binding().transcript);
+        let (session, initial) = handshake::initiate(local, remote, bundle, replaces, rng)?;
+        let mut next = self.copy();
+        next.activate(Entry { session, initial: Some(Arc::new(initial)) });
+        Ok(next)
+    }
+
+    /// Pads and encrypts `content`; gives the sessions that follow and the envelope. `now` is in
+    /// seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`CryptoError::NoSession`], [`CryptoError::TooLarge`] or [`CryptoError::Exhausted`].
+    pub fn encrypt(&self, content: &[u8], now: u64, rng: &mut dyn CryptoRng) -> Result<(Self, Vec<u8>), CryptoError> {
+        let entry = self.active.as_ref().ok_or(CryptoError::NoSession)?;
+        let initial = entry.initial.as_deref();
+        let length =
+            OVERHEAD_BYTES + initial.map_or(0, |_| INITIAL_HEADER_BYTES) + padding::padded_length(content.len());
+        if length > CIPHERTEXT_MAX {
+            return Err(CryptoError::TooLarge);
+        }
+        let mut envelope = Vec::with_capacity(length);
+        envelope.extend_from_slice(&[VERSION, if initial.is_some() { KIND_INITIAL } else { KIND_MESSAGE }]);
+        if let Some(initial) = initial {
+            envelope.extend_from_slice(initial);
+        }
+        let session = entry.session.seal(&mut envelope, |out| padding::pad_into(content, out), now, rng)?;
+        let entry = Entry { session, initial: entry.initial.clone() };
+        Ok((Self { active: Some(Arc::new(entry)), archived: self.archived.clone() }, envelope))
+    }
+
+    /// [`encrypt`](Self::encrypt), for exactly the device that `remote` certifies: what was
+    /// chosen is what is encrypted for, also when sessions were loaded for another.
+    ///
+    /// # Errors
+    ///
+    /// [`CryptoError::WrongRecipient`] when the session that sends is of another device or of an
+    /// earlier certificate, otherwise as [`encrypt`](Self::encrypt).
+    pub fn encrypt_to(
+        &self,
+        remote: &DeviceCertificate,
+        content: &[u8],
+        now: u64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Self, Vec<u8>), CryptoError> {
+        if self.can_send() && !self.can_send_to(remote) {
+            return Err(CryptoError::WrongRecipient);
+        }
+        self.encrypt(content, now, rng)
+    }
+
+    /// Decrypts an envelope that came from the device that `remote` certifies, as the verified
+    /// device list has it. `now` is in seconds since 1970. Nothing is random yet; the
+    /// post-quantum ratchet will answer a message with fresh randomness.
+    ///
+    /// # Errors
+    ///
+    /// [`DecryptError`] is the cause to show.
+    pub fn decrypt(
+        &self,
+        local: &LocalDevice,
+        prekeys: &Prekeys,
+        remote: &DeviceCertificate,
+        envelope: &[u8],
+        now: u64,
+        _rng: &mut dyn CryptoRng,
+    ) -> Result<Received, DecryptError> {
+        if envelope.len() > CIPHERTEXT_MAX {
+            return Err(DecryptError::Malformed);
+        }
+        let (preamble, rest) = envelope.split_first_chunk::<2>().ok_or(DecryptError::Malformed)?;
+        let [version, kind] = *preamble;
+        if version != VERSION {
+            return Err(DecryptError::UnknownVersion);
+        }
+        self.check_parties(local, remote)?;
+        match kind {
+            KIND_INITIAL => {
+                let (initial, rest) = rest.split_first_chunk().ok_or(DecryptError::Malformed)?;
+                let message = Parts::read(*preamble, rest).ok_or(DecryptError::Malformed)?;
+                self.decrypt_initial(local, prekeys, remote, initial, &message, now)
+            }
+            KIND_MESSAGE => {
+                let message = Parts::read(*preamble, rest).ok_or(DecryptError::Malformed)?;
+                self.decrypt_message(remote, &message, now)
+            }
+            _ => Err(DecryptError::UnknownVersion),
+        }
+    }
+
+    fn check_parties(&self, local: &LocalDevice, remote: &DeviceCertificate) -> Result<(), DecryptError> {
+        let Some(binding) = self.all().next().map(|entry| entry.session.binding()) else { return Ok(()) };
+        if binding.remote != (remote.body().account, remote.body().device) {
+            return Err(DecryptError::WrongSender);
+        }
+        if binding.local != (local.account(), local.device()) {
+            return Err(DecryptError::WrongRecipient);
+        }
+        Ok(())
+    }
+
+    fn decrypt_message(
+        &self,
+        remote: &DeviceCertificate,
+        message: &Parts<'_>,
+        now: u64,
+    ) -> Result<Received, DecryptError> {
+        for (position, entry) in self.all().enumerate() {
+            if !is_with(entry.session.binding(), remote) {
+                continue;
+            }
+            match entry.session.open(message, now) {
+                Err(DecryptError::NoSession) => {}
+                Err(error) => return Err(error),
+                Ok(opened) => return self.received(position, opened.session, opened.body),
+            }
+        }
+        Err(DecryptError::NoSession)
+    }
+
+    fn decrypt_initial(
+        &self,
+        local: &LocalDevice,
+        prekeys: &Prekeys,
+        remote: &DeviceCertificate,
+        initial: &[u8; INITIAL_HEADER_BYTES],
+        message: &Parts<'_>,
+        now: u64,
+    ) -> Result<Received, DecryptError> {
+        let hash = initial_hash(initial);
+        let known = self.all().enumerate().find(|(_, entry)| {
+            let binding = entry.session.binding();
+            !binding.started_here && binding.initial == hash && is_with(binding, remote)
+        });
+        if let Some((position, entry)) = known {
+            let opened = entry.session.open(message, now).map_err(|error| match error {
+                DecryptError::NoSession => DecryptError::Tampered,
+                other => other,
+            })?;
+            return self.received(position, opened.session, opened.body);
+        }
+        let responded = handshake::respond(local, prekeys, remote, initial, message, now)?;
+        let content = padding::unpad(responded.opened.body).map_err(|_| DecryptError::Malformed)?;
+        let mut sessions = self.copy();
+        sessions.admit(Entry { session: responded.opened.session, initial: None });
+        Ok(Received { sessions, content, prekeys: Some(responded.prekeys), new_session: true })
+    }
+
+    /// Puts the state of the session at `position` of [`all`](Self::all) back.
+    fn received(&self, position: usize, session: Session, body: Zeroizing<Vec<u8>>) -> Result<Received, DecryptError> {
+        let content = padding::unpad(body).map_err(|_| DecryptError::Malformed)?;
+        let mut sessions = self.copy();
+        let entry = Some(Arc::new(Entry { session, initial: None }));
+        match (position, sessions.active.is_some()) {
+            (0, true) => sessions.active = entry,
+            (position, active) => {
+                let place = sessions.archived.get_mut(position - usize::from(active));
+                if let (Some(place), Some(entry)) = (place, entry) {
+                    *place = entry;
+                }
+            }
+        }
+        Ok(Received { sessions, content, prekeys: None, new_session: false })
+    }
+
+    /// Decides whether a session that the other side has started is to send. Both sides decide
+    /// from the same facts, so they agree.
+    fn admit(&mut self, entry: Entry) {
+        let new = entry.session.binding();
+        // The other side has left it already for one that came first.
+        let superseded = self.all().any(|known| {
+            let binding = known.session.binding();
+            !binding.started_here && binding.replaces == new.transcript
+        });
+        let replaces_active = |active: &Entry| {
+            let binding = active.session.binding();
+            if new.replaces == binding.transcript {
+                // Its starter knew the active one and replaced it.
+                return true;
+            }
+            let starter_knew_others =
+                self.archived.iter().any(|known| known.session.binding().transcript == new.replaces);
+            let crossed = binding.started_here && (!active.session.has_received() || starter_knew_others);
+            // Neither knew of the other's start: the smaller transcript hash sends.
+            !crossed || new.transcript < binding.transcript
+        };
+        if !superseded && self.active.as_deref().is_none_or(replaces_active) {
+            self.activate(entry);
+        } else {
+            self.archive(Arc::new(entry));
+        }
+    }
+
+    fn activate(&mut self, entry: Entry) {
+        if let Some(former) = self.active.replace(Arc::new(entry)) {
+            self.archive(former);
+        }
+    }
+
+    fn archive(&mut self, entry: Arc<Entry>) {
+        self.archived.insert(0, entry);
+        self.archived.truncate(ARCHIVED_MAX);
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.active.iter().chain(&self.archived).map(|entry| &**entry)
+    }
+
+    /// Copies share the sessions, which never change.
+    fn copy(&self) -> Self {
+        Self { active: self.active.clone(), archived: self.archived.clone() }
+    }
+
+    /// All of it, to be stored encrypted.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut out = Writer::new(STATE_VERSION);
+        out.u8(self.active.is_some().into()).count(self.archived.len());
+        for entry in self.all() {
+            out.u8(entry.initial.is_some().into());
+            if let Some(initial) = &entry.initial {
+                out.raw(&**initial);
+            }
+            entry.session.write(&mut out);
+        }
+        out.finish()
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) gave.
+    ///
+    /// # Errors
+    ///
+    /// [`BadState`] for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadState> {
+        let mut reader = Reader::new(bytes, STATE_VERSION)?;
+        let entry = |reader: &mut Reader<'_>| -> Result<_, BadState> {
+            let initial = if reader.flag()? { Some(Arc::new(*reader.array()?)) } else { None };
+            Ok(Arc::new(Entry { session: Session::read(reader)?, initial }))
+        };
+        let (active, archived) = (reader.flag()?, reader.count(1)?);
+        let active = if active { Some(entry(&mut reader)?) } else { None };
+        let archived = (0..archived).map(|_| entry(&mut reader)).collect::<Result<_, _>>()?;
+        reader.end()?;
+        Ok(Self { active, archived })
+    }
+}
+
+impl fmt::Debug for PeerSessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PeerSessions(active: {}, archived: {})", self.active.is_some(), self.archived.len())
+    }
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Received({} bytes, new session: {})", self.content.len(), self.new_session)
+    }
+}
+
+fn is_with(binding: &Binding, remote: &DeviceCertificate) -> bool {
+    binding.remote == (remote.body().account, remote.body().device) && binding.remote_certificate == remote.hash()
+}

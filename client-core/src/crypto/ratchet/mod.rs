@@ -1,0 +1,32 @@
+//! Double Ratchet with header encryption (Signal, "The Double Ratchet Algorithm", sections 2 to 4).
+
+mod chain_key;
+mod header;
+mod message_key;
+mod root_key;
+mod session;
+mod skipped;
+
+pub(crate) use chain_key::ChainKey;
+pub(crate) use header::{HeaderKey, SEALED_HEADER_BYTES};
+pub(crate) use message_key::MessageKey;
+pub(crate) use root_key::RootKey;
+pub(crate) use session::{Binding, FirstKeys, Opened, Parts, Session};
+
+/// Bytes of the random value of each message.
+pub(crate) const NONCE_BYTES: usize = 24;
+
+/// Bytes of each tag; they are never shortened.
+pub(crate) const TAG_BYTES: usize = 16;
+
+/// Messages that one step may skip: bounds the work and the memory that one message can ask for.
+pub const SKIP_MAX: u32 = 1000;
+
+/// Skipped message keys kept in a session.
+pub const KEPT_MAX: usize = 1000;
+
+/// Seconds that a skipped message key is kept: as long as a relay keeps a message.
+pub const KEPT_SECONDS: u64 = 30 * 24 * 3600;
+
+/// Receiving chains whose messages can still be read: the present one and four before.
+pub const CHAINS_MAX: usize = 5;
