@@ -20,9 +20,12 @@ pub fn run() -> Outcome {
         links::check(),
     ];
     if step::succeeds("cargo", &["deny", "--version"]) {
-        outcomes.push(step::run("licences, sources and advisories", &mut step::cargo(&["deny", "check"])));
+        outcomes.push(step::run(
+            "licences, bans and sources",
+            &mut step::cargo(&["deny", "check", "bans", "licenses", "sources"]),
+        ));
     } else {
-        eprintln!("\n==> licences, sources and advisories: skipped, cargo-deny is not installed (CI runs it)");
+        eprintln!("\n==> licences, bans and sources: skipped, cargo-deny is not installed (CI runs it)");
     }
     let failed: Vec<_> = outcomes.into_iter().filter_map(Result::err).map(|failure| failure.0).collect();
     if failed.is_empty() { Ok(()) } else { Err(Failure(failed.join("; "))) }

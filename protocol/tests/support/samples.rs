@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use serde::Serialize;
 use susurro_protocol::bytes::{Bin, Fixed};
-use susurro_protocol::codec::{Structure, encode};
+use susurro_protocol::codec::{Structure, decode, encode};
 use susurro_protocol::command::{Ack, Deposit, ListVersion, Ping, Send};
 use susurro_protocol::content::{self, Content, Receipt, Repair, Resent, Text};
 use susurro_protocol::event::{Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
 use susurro_protocol::frame::{FrameKind, RawFrame};
-use susurro_protocol::handshake::refuse;
+use susurro_protocol::handshake::{Hello, Welcome, refuse};
 use susurro_protocol::keys::{DeviceList, OneTimePrekey, PQ_PUBLIC_KEY_BYTES, Prekey, PrekeyBundle, PrekeyKind};
 use susurro_protocol::rest::{self, SignedText};
 use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
@@ -45,6 +45,43 @@ pub fn samples() -> Vec<Sample> {
         sample("identifier", "base64url", b"AAEC_-8".to_vec()),
     ]);
     all
+}
+
+/// A value of each msgpack structure as JSON, which shows the names of its fields in their order.
+pub fn as_json() -> Vec<(&'static str, Vec<u8>)> {
+    fn one<T: Serialize + Structure>(value: &T) -> (&'static str, Vec<u8>) {
+        (T::NAME, serde_json::to_vec(value).unwrap())
+    }
+    let played = people::handshake();
+    let body = |message: &Bytes| RawFrame::decode(message).unwrap().body;
+    vec![
+        one(&people::certificate().signed().clone()),
+        one(people::certificate().body()),
+        one(device_list().body()),
+        one(prekey(PrekeyKind::Signed).body()),
+        one(&one_time()),
+        one(&bundle()),
+        one(&decode::<Hello>(&body(&played.hello)).unwrap()),
+        one(&decode::<Welcome>(&body(&played.welcome)).unwrap()),
+        one(&send()),
+        one(&list(2)),
+        one(&deposit(4, 20)),
+        one(&Ack { cursor: 1 }),
+        one(&Ping { nonce: 1 }),
+        one(&stored()),
+        one(&rejected()),
+        one(&deliver()),
+        one(&Pong { nonce: 1 }),
+        one(&DevicesChanged { account: account(2), version: 2 }),
+        one(&PrekeysLow { one_time: 3, pq_one_time: 0 }),
+        one(&GoingAway { retry_after: 1500 }),
+        one(&notice()),
+        one(&text_content()),
+        one(&Text { text: "x".into() }),
+        one(&Receipt { state: content::RECEIPT_READ, messages: vec![], at: 1 }),
+        one(&Repair { messages: vec![] }),
+        one(&Resent { content: vec![].into() }),
+    ]
 }
 
 /// The device list of the fixed client.

@@ -1,0 +1,220 @@
+//! `docs/protocol.md` held against the code: its tables are the code's, and its worked examples
+//! are computed anew, the keys and tags by the formulas of the document and not by the crate.
+//!
+//! `UPDATE_DOCUMENT=1 cargo test -p susurro-protocol --test document` writes the examples anew.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use sha2::{Digest as _, Sha256};
+use support::people;
+use support::samples::{self, samples};
+use susurro_protocol::event::Pong;
+use susurro_protocol::frame::{FrameKind, RawFrame};
+use susurro_protocol::signed::Label;
+use susurro_protocol::{ErrorCode, content, limits};
+use x25519_dalek::{PublicKey, StaticSecret};
+
+fn path() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/protocol.md")
+}
+
+fn document() -> String {
+    std::fs::read_to_string(path()).unwrap()
+}
+
+/// The rows of the table whose heading begins with `heading`, as their cells.
+fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
+    let mut lines = text.lines().skip_while(|line| !line.starts_with(&format!("| {heading} |")));
+    assert!(lines.next().is_some(), "docs/protocol.md has no table {heading}");
+    let rows = lines.skip(1).take_while(|line| line.starts_with('|'));
+    let cells = |line: &str| line.trim_matches('|').split(" | ").map(|c| c.trim().replace('`', "")).collect();
+    rows.map(cells).collect()
+}
+
+#[test]
+fn the_limits_are_those_of_the_code() {
+    macro_rules! limits {
+        ($($name:ident)+) => { [$((stringify!($name), limits::$name as u64)),+] };
+    }
+    let mut code: BTreeMap<_, _> = limits!(
+        FRAME_MAX CIPHERTEXT_MAX TEXT_MAX NAME_MIN NAME_MAX DISPLAY_NAME_MAX PAGE_MAX DEVICES_MAX ONE_TIME_PREKEYS_MAX
+        ONE_TIME_PREKEYS_TARGET ONE_TIME_PREKEYS_LOW TIME_TO_LIVE_MAX DELIVERY_WINDOW DELIVERY_WINDOW_BYTES
+        HANDSHAKE_SECONDS IDLE_SECONDS PING_SECONDS REST_BODY_MAX MAILBOX_MESSAGES_MAX PASSWORD_MEMORY_KIB_MIN
+        PASSWORD_MEMORY_KIB_MAX PASSWORD_PASSES_MIN PASSWORD_PASSES_MAX PASSWORD_LANES_MAX PASSWORD_MIN ACCESS_SECONDS
+        REFRESH_SECONDS LOGIN_NONCE_SECONDS
+    )
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    // None may be left out here either.
+    let source = include_str!("../src/limits.rs");
+    let constants =
+        source.lines().filter_map(|line| line.strip_prefix("pub const ")).map(|l| l.split(':').next().unwrap());
+    assert_eq!(constants.collect::<BTreeSet<_>>(), code.keys().map(String::as_str).collect());
+    code.insert("RECEIPT_MESSAGES_MAX".into(), content::RECEIPT_MESSAGES_MAX as u64);
+    code.insert("REPAIR_MESSAGES_MAX".into(), content::REPAIR_MESSAGES_MAX as u64);
+
+    let rows = table(&document(), "limit");
+    let written: BTreeMap<_, _> = rows.iter().map(|row| (row[0].clone(), row[1].parse().unwrap())).collect();
+    assert_eq!(written, code);
+}
+
+#[test]
+fn frame_kinds_labels_and_errors_are_those_of_the_code() {
+    let text = document();
+    let kinds: Vec<_> = table(&text, "number | kind").iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let code: Vec<_> = FrameKind::ALL.iter().map(|kind| (kind.number().to_string(), format!("{kind:?}"))).collect();
+    assert_eq!(kinds, code);
+
+    let labels: Vec<_> = table(&text, "label").iter().map(|row| row[0].clone()).collect();
+    assert_eq!(labels, Label::ALL.map(Label::as_str));
+
+    let errors: Vec<_> = table(&text, "number | short name").iter().map(|row| row[..3].to_vec()).collect();
+    let code = |c: &ErrorCode| vec![c.number().to_string(), c.slug().to_owned(), c.close_code().to_string()];
+    assert_eq!(errors, ErrorCode::ALL.iter().map(code).collect::<Vec<_>>());
+}
+
+/// The members of a JSON object in the order of the text, which is that of the structure's fields.
+fn members(json: &[u8]) -> Vec<String> {
+    struct Names;
+    impl<'de> Visitor<'de> for Names {
+        type Value = Vec<String>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<String>, A::Error> {
+            let mut names = Vec::new();
+            while let Some((name, _)) = map.next_entry::<String, IgnoredAny>()? {
+                names.push(name);
+            }
+            Ok(names)
+        }
+    }
+    serde_json::Deserializer::from_slice(json).deserialize_map(Names).unwrap()
+}
+
+#[test]
+fn the_fields_of_every_structure_are_those_of_the_code_in_their_order() {
+    let text = document();
+    for (structure, json) in samples::as_json() {
+        let rows = table(&text, &format!("field of `{structure}`"));
+        let written: Vec<_> = rows.into_iter().map(|row| row[0].clone()).collect();
+        assert_eq!(written, members(&json), "field of `{structure}`");
+    }
+    let described = text.lines().filter_map(|line| line.strip_prefix("| field of `")?.split('`').next());
+    let known: BTreeSet<_> = samples::as_json().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(described.collect::<BTreeSet<_>>(), known);
+}
+
+#[test]
+fn the_members_of_requests_and_answers_are_those_of_the_code() {
+    let text = document();
+    let names = [
+        ("problem", "Problem"),
+        ("relay-info", "RelayInfo"),
+        ("auth-params", "AuthParams"),
+        ("register", "RegisterRequest"),
+        ("login", "LoginRequest"),
+        ("tokens", "TokenResponse"),
+        ("refresh", "RefreshRequest"),
+        ("update-me", "UpdateMe"),
+        ("devices", "UserDevices"),
+        ("publish-keys", "PublishKeys"),
+        ("claim", "ClaimRequest"),
+        ("claimed", "ClaimResponse"),
+        ("chat", "Chat"),
+        ("post-message", "PostMessage"),
+    ];
+    for sample in samples().iter().filter(|sample| sample.target == "rest") {
+        let Some((_, structure)) = names.iter().find(|(name, _)| *name == sample.name) else { continue };
+        let rows = table(&text, &format!("member of `{structure}`"));
+        let optional = |row: &Vec<String>| row[1].contains("optional");
+        let written: BTreeSet<_> = rows.iter().map(|row| row[0].clone()).collect();
+        let needed: BTreeSet<_> = rows.iter().filter(|row| !optional(row)).map(|row| row[0].clone()).collect();
+        let sent: BTreeSet<_> = members(&sample.input[1..]).into_iter().collect();
+        assert!(sent.is_subset(&written) && needed.is_subset(&sent), "{structure}: {sent:?} is not {written:?}");
+    }
+}
+
+#[test]
+fn requirements_have_an_identifier_of_their_own() {
+    let text = document();
+    let mut seen = BTreeSet::new();
+    for id in text.split("**").skip(1).step_by(2).filter(|id| id.contains('-')) {
+        let (group, number) = id.rsplit_once('-').unwrap();
+        assert!(group.bytes().all(|b| b.is_ascii_uppercase()) && number.parse::<u16>().is_ok(), "{id}");
+        assert!(seen.insert(id), "{id} occurs twice");
+    }
+    assert!(seen.len() > 60, "only {} requirements were found", seen.len());
+}
+
+/// The examples of section 9.1 by name, computed by the formulas that stand there.
+fn examples() -> Vec<(&'static str, Vec<u8>)> {
+    let mut played = people::handshake();
+    let hello = RawFrame::decode(&played.hello).unwrap();
+    let welcome = RawFrame::decode(&played.welcome).unwrap();
+
+    let mut transcript = Sha256::new();
+    transcript.update(b"susurro/v1/handshake\0");
+    for body in [&hello.body, &welcome.body] {
+        transcript.update((body.len() as u64).to_be_bytes());
+        transcript.update(body);
+    }
+    let transcript: [u8; 32] = transcript.finalize().into();
+
+    let relay_ephemeral = PublicKey::from(&StaticSecret::from([0x66; 32]));
+    let shared = StaticSecret::from([0x55; 32]).diffie_hellman(&relay_ephemeral);
+    let mut keys = [0; 64];
+    Hkdf::<Sha256>::new(Some(&transcript), shared.as_bytes()).expand(b"susurro/v1/session-keys", &mut keys).unwrap();
+
+    let ack = samples::first_frame(&mut played);
+    let pong: Bytes = played.relay.sealer.seal(FrameKind::Pong, &Pong { nonce: 5 }).unwrap().into();
+    for (message, key) in [(&ack, &keys[..32]), (&pong, &keys[32..])] {
+        let frame = RawFrame::decode(message).unwrap();
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+        mac.update(b"susurro/v1/frame\0");
+        mac.update(&[frame.version]);
+        mac.update(&frame.kind.number().to_be_bytes());
+        mac.update(&frame.seq.to_be_bytes());
+        mac.update(&frame.body);
+        assert_eq!(frame.tag, mac.finalize().into_bytes()[..], "the formula of section 10");
+    }
+    assert_eq!((hello.tag.len(), welcome.tag.len()), (64, 64));
+
+    vec![
+        ("hello-body", hello.body.to_vec()),
+        ("hello-frame", played.hello.to_vec()),
+        ("welcome-body", welcome.body.to_vec()),
+        ("transcript", transcript.to_vec()),
+        ("welcome-frame", played.welcome.to_vec()),
+        ("session-keys", keys.to_vec()),
+        ("ack-frame", ack.to_vec()),
+        ("pong-frame", pong.to_vec()),
+    ]
+}
+
+#[test]
+fn the_worked_examples_are_what_the_code_does() {
+    let mut text = document();
+    for (name, bytes) in examples() {
+        let opening = format!("```hex {name}\n");
+        let start = text.find(&opening).unwrap_or_else(|| panic!("no example {name}")) + opening.len();
+        let end = start + text[start..].find("```").unwrap();
+        if std::env::var_os("UPDATE_DOCUMENT").is_some() {
+            let lines = bytes.chunks(32).map(|line| format!("{}\n", hex::encode(line)));
+            text.replace_range(start..end, &lines.collect::<String>());
+            std::fs::write(path(), &text).unwrap();
+        } else {
+            let written: String = text[start..end].split_whitespace().collect();
+            assert_eq!(written, hex::encode(bytes), "example {name}");
+        }
+    }
+}
