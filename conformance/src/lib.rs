@@ -8,4 +8,5 @@ pub mod binaries;
 pub mod command;
 pub mod relay;
 pub mod search;
+pub mod terminal;
 pub mod wire;
