@@ -291,3 +291,143 @@ fn session_keys(ours: &StaticSecret, theirs: &[u8; 32], transcript: &[u8; 32]) -
     };
     Ok([half(0..32), half(32..64)])
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+    use super::*;
+    use crate::command::Ping;
+
+    const TOKEN: &str = "an access token";
+
+    struct Parties {
+        device: SigningKey,
+        relay: SigningKey,
+    }
+
+    impl Parties {
+        fn new() -> Self {
+            Self { device: SigningKey::from_bytes(&[1; 32]), relay: SigningKey::from_bytes(&[2; 32]) }
+        }
+
+        fn relay_key(&self) -> [u8; 32] {
+            self.relay.verifying_key().to_bytes()
+        }
+
+        fn hello(&self) -> (ClientHandshake, RawFrame) {
+            let who = ClientIdentity {
+                account: AccountId::from_bytes([3; 16]),
+                device: DeviceId::from_bytes([4; 16]),
+                signing_key: &self.device,
+            };
+            let (client, hello) = ClientHandshake::start(&who, self.relay_key(), TOKEN, 9, Zeroizing::new([5; 32]));
+            (client, RawFrame::decode(&hello.into()).unwrap())
+        }
+
+        fn answer(&self, hello: RawFrame) -> Result<(RawFrame, SessionPair), ErrorCode> {
+            let device_key = self.device.verifying_key().to_bytes();
+            let received = ReceivedHello::read(hello, &self.relay_key(), TOKEN)?;
+            let (welcome, pair) = received.verify(&device_key, &self.relay, Zeroizing::new([6; 32]), 77, 10)?;
+            Ok((RawFrame::decode(&welcome.into())?, pair))
+        }
+    }
+
+    #[test]
+    fn both_sides_derive_the_same_two_directions() {
+        let parties = Parties::new();
+        let (client, hello) = parties.hello();
+        let (welcome, mut of_relay) = parties.answer(hello).unwrap();
+        let (welcome, mut of_client) = client.finish(&welcome).unwrap();
+        assert_eq!((welcome.version, welcome.time, welcome.mailbox_head), (VERSION, 77, 10));
+
+        let ping = Bytes::from(of_client.sealer.seal(FrameKind::Ping, &Ping { nonce: 1 }).unwrap());
+        let pong = Bytes::from(of_relay.sealer.seal(FrameKind::Ping, &Ping { nonce: 1 }).unwrap());
+        assert_eq!(of_client.opener.open_message(&ping), Err(ErrorCode::BadTag), "nothing reflects");
+        assert!(of_relay.opener.open_message(&ping).is_ok());
+        assert!(of_client.opener.open_message(&pong).is_ok());
+    }
+
+    #[test]
+    fn every_changed_bit_of_either_frame_ends_the_handshake() {
+        let parties = Parties::new();
+        let (_, hello) = parties.hello();
+        for bit in 0..hello.body.len() * 8 {
+            let mut changed = hello.clone();
+            changed.body = flipped(&hello.body, bit);
+            assert!(parties.answer(changed).is_err(), "bit {bit} of Hello");
+        }
+        let (welcome, _) = parties.answer(hello).unwrap();
+        for bit in 0..welcome.body.len() * 8 {
+            let mut changed = welcome.clone();
+            changed.body = flipped(&welcome.body, bit);
+            assert!(parties.hello().0.finish(&changed).is_err(), "bit {bit} of Welcome");
+        }
+        for bit in [0, 255, 511] {
+            let mut changed = welcome.clone();
+            changed.tag = flipped(&welcome.tag, bit);
+            assert_eq!(parties.hello().0.finish(&changed).err(), Some(ErrorCode::BadSignature));
+        }
+    }
+
+    #[test]
+    fn another_relay_key_token_device_key_or_version_is_refused() {
+        let parties = Parties::new();
+        let read = |key: &[u8; 32], token| ReceivedHello::read(parties.hello().1, key, token).err();
+        assert_eq!(read(&[9; 32], TOKEN), Some(ErrorCode::RelayKeyMismatch));
+        assert_eq!(read(&parties.relay_key(), "a stolen token"), Some(ErrorCode::Unauthenticated));
+
+        let thief = Parties { device: SigningKey::from_bytes(&[8; 32]), relay: parties.relay.clone() };
+        assert_eq!(parties.answer(thief.hello().1).err(), Some(ErrorCode::BadSignature));
+
+        let impostor = Parties { device: parties.device.clone(), relay: SigningKey::from_bytes(&[7; 32]) };
+        let (welcome, _) = impostor.answer(impostor.hello().1).unwrap();
+        assert_eq!(parties.hello().0.finish(&welcome).err(), Some(ErrorCode::RelayKeyMismatch));
+
+        let mut later = parties.hello().1;
+        let mut hello: Hello = codec::decode(&later.body).unwrap();
+        (hello.min_version, hello.max_version) = (VERSION + 1, VERSION + 3);
+        later.body = codec::encode(&hello).into();
+        assert_eq!(parties.answer(later).err(), Some(ErrorCode::UnsupportedVersion));
+    }
+
+    #[test]
+    fn attack_6_a_welcome_of_another_connection_does_not_fit() {
+        let parties = Parties::new();
+        let (welcome, _) = parties.answer(parties.hello().1).unwrap();
+        let who = ClientIdentity {
+            account: AccountId::from_bytes([3; 16]),
+            device: DeviceId::from_bytes([4; 16]),
+            signing_key: &parties.device,
+        };
+        let (fresh, _) = ClientHandshake::start(&who, parties.relay_key(), TOKEN, 9, Zeroizing::new([55; 32]));
+        assert_eq!(fresh.finish(&welcome).err(), Some(ErrorCode::BadSignature));
+    }
+
+    #[test]
+    fn attack_1_an_ephemeral_that_contributes_nothing_is_refused() {
+        let parties = Parties::new();
+        let (_, mut frame) = parties.hello();
+        let mut hello: Hello = codec::decode(&frame.body).unwrap();
+        hello.ephemeral = Fixed([0; 32]);
+        frame.body = codec::encode(&hello).into();
+        frame.tag = Bytes::copy_from_slice(&signed::sign(&parties.device, Label::Hello, &frame.body));
+        assert_eq!(parties.answer(frame).err(), Some(ErrorCode::BadSignature));
+    }
+
+    #[test]
+    fn a_refusal_is_read_and_nothing_else_is_taken_for_one() {
+        let notice = crate::event::ErrorNotice::of(ErrorCode::TokenExpired);
+        let frame = RawFrame::decode(&refuse(&notice).into()).unwrap();
+        assert_eq!(refusal(&frame), Some(notice));
+        let (client, hello) = Parties::new().hello();
+        assert_eq!(refusal(&hello), None);
+        assert_eq!(client.finish(&frame).err(), Some(ErrorCode::UnexpectedFrame));
+    }
+
+    fn flipped(bytes: &Bytes, bit: usize) -> Bytes {
+        let mut changed = bytes.to_vec();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        changed.into()
+    }
+}
