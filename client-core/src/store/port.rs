@@ -158,6 +158,12 @@ pub struct Undecryptable {
     pub ciphertext: Vec<u8>,
 }
 
+impl std::fmt::Debug for Undecryptable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Undecryptable({}, {:?}, {} bytes)", self.message, self.cause, self.ciphertext.len())
+    }
+}
+
 /// A message that was sent, kept to be sent again when the peer lost its session.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SendLogEntry {
@@ -169,6 +175,12 @@ pub struct SendLogEntry {
     pub content: Zeroizing<Vec<u8>>,
     /// When, in milliseconds since 1970.
     pub sent_at: u64,
+}
+
+impl std::fmt::Debug for SendLogEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SendLogEntry({}, {})", self.message, self.peer)
+    }
 }
 
 /// One change.
@@ -218,6 +230,34 @@ pub enum Mutation {
     SendLogDone(MessageId),
     /// Drops dedup entries and send log before this time, in milliseconds since 1970.
     ForgetBefore(u64),
+}
+
+impl std::fmt::Debug for Mutation {
+    // Names and identifiers only: keys, tokens and texts stay out of logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tokens(tokens) => write!(f, "Tokens({})", if tokens.is_some() { "new" } else { "none" }),
+            Self::Cursor(cursor) => write!(f, "Cursor({cursor})"),
+            Self::Prekeys(_) => f.write_str("Prekeys(redacted)"),
+            Self::Sessions(device, _) => write!(f, "Sessions({device}, redacted)"),
+            Self::DeviceList(account, _) => write!(f, "DeviceList({account})"),
+            Self::Contact(contact) => write!(f, "{contact:?}"),
+            Self::Trust(name, trust) => write!(f, "Trust({name}, {trust:?})"),
+            Self::Chat(state) => write!(f, "{state:?}"),
+            Self::Message(view) => write!(f, "{view:?}"),
+            Self::PlaceholderGone(chat, message) => write!(f, "PlaceholderGone({chat}, {message})"),
+            Self::ChatKnown(provisional, known) => write!(f, "ChatKnown({provisional}, {known})"),
+            Self::Delivery(message, delivery, at) => write!(f, "Delivery({message}, {delivery:?}, {at})"),
+            Self::Seen(device, message, at) => write!(f, "Seen({device}, {message}, {at})"),
+            Self::Outbox(entry) => write!(f, "{entry:?}"),
+            Self::OutboxDone(order) => write!(f, "OutboxDone({order})"),
+            Self::Undecryptable(kept) => write!(f, "{kept:?}"),
+            Self::UndecryptableDone(message) => write!(f, "UndecryptableDone({message})"),
+            Self::SendLog(entry) => write!(f, "{entry:?}"),
+            Self::SendLogDone(message) => write!(f, "SendLogDone({message})"),
+            Self::ForgetBefore(time) => write!(f, "ForgetBefore({time})"),
+        }
+    }
 }
 
 /// Changes that become durable together.

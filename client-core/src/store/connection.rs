@@ -1,0 +1,131 @@
+//! Connections to the SQLCipher database, its schema and its checks.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::str::FromStr as _;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqliteConnection};
+use zeroize::Zeroizing;
+
+use super::error::DATABASE;
+use super::{DatabaseKey, Directory, StoreError};
+
+/// `application_id` of a store, "susu": tells it from any other database of the same key.
+const APPLICATION_ID: i64 = 0x7375_7375;
+
+/// The schema, one step a version. A step that was released is never edited.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_profile.sql")];
+
+/// Bytes of a page of SQLCipher 4.
+const PAGE_BYTES: u64 = 4096;
+
+/// Up to this size every page is read when a store is opened, which takes a fraction of a second
+/// and finds damage before anything is written next to it. Larger stores are checked by `doctor`.
+const CHECK_AT_OPEN_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Create,
+    Write,
+    Read,
+}
+
+/// Opens a connection.
+pub(crate) async fn open(path: &Path, key: &DatabaseKey, mode: Mode) -> Result<SqliteConnection, StoreError> {
+    // A raw key: 32 random bytes need no stretching (SQLCipher, "raw key data").
+    let mut raw = Zeroizing::new(String::with_capacity(72));
+    raw.push_str("\"x'");
+    for byte in key.expose() {
+        let _ = write!(raw, "{byte:02x}");
+    }
+    raw.push_str("'\"");
+    let options = SqliteConnectOptions::from_str("sqlite:")?
+        .filename(path)
+        .create_if_missing(mode == Mode::Create)
+        // The key is part of a statement: statements must not reach any log.
+        .disable_statement_logging()
+        .pragma("key", raw.as_str().to_owned())
+        .pragma("cipher_memory_security", "ON")
+        .pragma("cipher_log_level", "NONE")
+        .pragma("temp_store", "MEMORY")
+        .pragma("secure_delete", "ON")
+        .pragma("query_only", if mode == Mode::Read { "ON" } else { "OFF" })
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full);
+    // The journal mode is a property of the file, and setting it writes: a reader leaves it alone.
+    let options = if mode == Mode::Read { options } else { options.journal_mode(SqliteJournalMode::Wal) };
+    Ok(options.connect().await?)
+}
+
+/// Looks for damage before anything is written.
+pub(crate) async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    // The first read of the schema fails for a wrong key or a damaged first page.
+    let _: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
+    let bytes = std::fs::metadata(path)?.len();
+    if bytes % PAGE_BYTES != 0 {
+        return Err(StoreError::Damaged(DATABASE));
+    }
+    if bytes <= CHECK_AT_OPEN_BYTES {
+        let found: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await?;
+        if found != "ok" {
+            return Err(StoreError::Damaged(DATABASE));
+        }
+    }
+    Ok(())
+}
+
+/// Reads every page: its authentication code, then the structure of everything.
+pub(crate) async fn full_check(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let findings = sqlx::query("PRAGMA cipher_integrity_check").fetch_all(&mut *connection).await?;
+    let found: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut *connection).await?;
+    if findings.is_empty() && found == "ok" { Ok(()) } else { Err(StoreError::Damaged(DATABASE)) }
+}
+
+/// Brings the schema up to date, with a copy of the database beside it meanwhile.
+///
+/// The copy is removed after success: it holds ratchet states and prekeys of that moment, and
+/// old keys must not stay on the disk.
+pub(crate) async fn migrate(connection: &mut SqliteConnection, directory: &Directory) -> Result<(), StoreError> {
+    migrate_to(connection, directory, MIGRATIONS).await
+}
+
+pub(crate) async fn migrate_to(
+    connection: &mut SqliteConnection,
+    directory: &Directory,
+    migrations: &[&'static str],
+) -> Result<(), StoreError> {
+    let application: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
+    let version = usize::try_from(version).map_err(|_| StoreError::Damaged(DATABASE))?;
+    if version > migrations.len() {
+        return Err(StoreError::FromTheFuture);
+    }
+    if version > 0 && application != APPLICATION_ID {
+        return Err(StoreError::Damaged(DATABASE));
+    }
+    if version == migrations.len() {
+        return Ok(());
+    }
+    let backup = directory.backup();
+    if version > 0 {
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        std::fs::copy(directory.database(), &backup)?;
+        directory.restrict(&backup)?;
+        std::fs::File::open(&backup)?.sync_all()?;
+        directory.sync()?;
+    }
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for migration in &migrations[version..] {
+        transaction.execute(*migration).await?;
+    }
+    // Pragmas take no parameters; both values are numbers of this program.
+    let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {};", migrations.len());
+    transaction.execute(sqlx::AssertSqlSafe(marks)).await?;
+    transaction.commit().await?;
+    if version > 0 {
+        std::fs::remove_file(&backup)?;
+    }
+    Ok(())
+}
