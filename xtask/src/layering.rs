@@ -17,12 +17,13 @@ pub struct CrateRules {
 
 /// A group of modules and what it may use.
 pub struct Layer {
-    /// Paths of modules below `crate`, such as `adapters::outbound`. The longest that fits counts.
+    /// Paths of modules below `crate`, such as `domain`. The longest that fits counts. The last part
+    /// may be `*`: then each module in that place stands for itself.
     pub modules: &'static [&'static str],
     /// Paths of modules that it may use, beside itself.
     pub may_use: &'static [&'static str],
-    /// Whether its modules may use one another.
-    pub siblings: bool,
+    /// Crates from outside and parts of the standard library that it must not name.
+    pub forbidden: &'static [&'static str],
 }
 
 /// A path in the code that leads the wrong way.
@@ -68,9 +69,11 @@ pub fn wrong_paths(text: &str, module: &[String], product: bool, rules: &CrateRu
     }
     if product {
         for path in paths(&without_tests(&code)) {
-            let forbidden = rules.forbidden.iter().any(|name| starts_with(&path, name));
             let target = resolve(&path, module);
-            if forbidden || target.is_some_and(|target| !allowed(module, &target, rules.layers)) {
+            let forbidden =
+                rules.forbidden.iter().chain(layer_of(module, rules.layers).map_or(&[][..], |l| l.0.forbidden));
+            let outside = target.is_none() && forbidden.into_iter().any(|name| starts_with(&path, name));
+            if outside || target.is_some_and(|target| !allowed(module, &target, rules.layers)) {
                 wrong.push(path.join("::"));
             }
         }
@@ -79,22 +82,25 @@ pub fn wrong_paths(text: &str, module: &[String], product: bool, rules: &CrateRu
 }
 
 fn allowed(from: &[String], to: &[String], layers: &[Layer]) -> bool {
-    // Files outside every layer (the crate root, its main) may use all; what is outside every
-    // layer may be used by all.
-    let (Some((layer, own)), Some((_, target))) = (layer_of(from, layers), layer_of(to, layers)) else { return true };
-    own == target
-        || (layer.siblings && layer.modules.contains(&target))
-        || layer.may_use.iter().any(|module| starts_with(to, module))
+    // A file outside every layer (the crate's root, its main) may use all.
+    let Some((layer, own)) = layer_of(from, layers) else { return true };
+    // An item of the crate's root, such as a re-exported error, is below nothing.
+    let target = layer_of(to, layers).map(|(_, name)| name);
+    // What stands inside a module is its own, unless it stands for itself and says otherwise.
+    target.is_some_and(|target| target.starts_with(&own)) || layer.may_use.iter().any(|module| starts_with(to, module))
 }
 
-fn layer_of<'a>(module: &[String], layers: &'a [Layer]) -> Option<(&'a Layer, &'static str)> {
+/// The layer of a module, and the path of the module that stands for itself in it.
+fn layer_of<'a>(module: &[String], layers: &'a [Layer]) -> Option<(&'a Layer, Vec<String>)> {
     let all = layers.iter().flat_map(|layer| layer.modules.iter().map(move |name| (layer, *name)));
-    all.filter(|(_, name)| starts_with(module, name)).max_by_key(|(_, name)| name.len())
+    let fitting = all.filter(|(_, name)| starts_with(module, name));
+    let (layer, name) = fitting.max_by_key(|(_, name)| name.split("::").count())?;
+    Some((layer, module[..name.split("::").count()].to_vec()))
 }
 
 fn starts_with(path: &[String], prefix: &str) -> bool {
     let mut parts = path.iter();
-    prefix.split("::").all(|part| parts.next().is_some_and(|own| own == part))
+    prefix.split("::").all(|part| parts.next().is_some_and(|own| own == part || part == "*"))
 }
 
 /// The path below the crate's root, when it is one of this crate.

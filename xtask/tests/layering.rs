@@ -30,50 +30,71 @@ const SERVER: CrateRules = CrateRules {
     may_use: &["susurro_server", "susurro_protocol"],
     forbidden: &[],
     layers: &[
-        Layer { modules: &["compose"], may_use: &["adapters", "service", "ports", "domain"], siblings: false },
         Layer {
-            modules: &["adapters::inbound", "adapters::outbound"],
-            may_use: &["service", "ports", "domain"],
-            siblings: false,
+            modules: &["adapters::inbound"],
+            may_use: &["service", "ports", "domain", "config", "shutdown"],
+            forbidden: &["sqlx"],
         },
-        Layer { modules: &["service"], may_use: &["ports", "domain"], siblings: false },
-        Layer { modules: &["ports"], may_use: &["domain"], siblings: false },
-        Layer { modules: &["domain"], may_use: &[], siblings: false },
+        Layer { modules: &["adapters::outbound::*"], may_use: &["ports", "domain"], forbidden: &[] },
+        Layer { modules: &["service"], may_use: &["ports", "domain"], forbidden: &["axum", "sqlx", "std::fs"] },
+        Layer { modules: &["ports"], may_use: &["domain"], forbidden: &["axum", "sqlx", "std::fs"] },
+        Layer { modules: &["domain"], may_use: &[], forbidden: SANS_IO },
     ],
 };
 
-// driver → {store, transport, sync} → {crypto, model}. A port is a contract, not an adapter: the
-// engine speaks of what is to be stored in the words of `store::port`.
+// client → driver → {store, transport, sync} → {crypto, model}. A port is a contract, not an
+// adapter: the engine says what is to be stored and sent in the words of the ports.
 const CLIENT_CORE: CrateRules = CrateRules {
     folder: "client-core",
     may_use: &["susurro_client_core", "susurro_protocol"],
     forbidden: &[],
     layers: &[
-        Layer {
-            modules: &["client", "driver"],
-            may_use: &["client", "driver", "store", "transport", "sync", "crypto", "model"],
-            siblings: true,
-        },
-        Layer { modules: &["sync"], may_use: &["store::port", "crypto", "model"], siblings: false },
-        Layer { modules: &["store"], may_use: &["crypto", "model"], siblings: false },
-        Layer { modules: &["store::port"], may_use: &["crypto", "model"], siblings: false },
-        Layer { modules: &["transport"], may_use: &["crypto", "model", "sync"], siblings: false },
-        Layer { modules: &["crypto", "model"], may_use: &[], siblings: true },
+        Layer { modules: &["sync"], may_use: &["store::port", "crypto", "model"], forbidden: SANS_IO },
+        Layer { modules: &["store"], may_use: &["crypto", "model", "secret", "error"], forbidden: &["reqwest"] },
+        Layer { modules: &["store::port"], may_use: &["crypto", "model"], forbidden: SANS_IO },
+        Layer { modules: &["transport"], may_use: &["sync::types", "model", "secret"], forbidden: &["sqlx"] },
+        Layer { modules: &["crypto"], may_use: &["model"], forbidden: SANS_IO },
+        Layer { modules: &["model"], may_use: &[], forbidden: SANS_IO },
     ],
 };
 
-// main → {cli, app}; ui reads app::model only.
+// main → {cli, app}; ui reads app::model only; update returns effects and touches nothing.
 const CLIENT_TUI: CrateRules = CrateRules {
     folder: "client-tui",
     may_use: &["susurro", "susurro_client_core", "susurro_protocol"],
     forbidden: &[],
     layers: &[
-        Layer { modules: &["ui"], may_use: &["app::model"], siblings: false },
-        Layer { modules: &["app::update"], may_use: &["app", "input"], siblings: false },
+        // What is shown and how it is laid out; never what happens next.
+        Layer {
+            modules: &["ui"],
+            may_use: &[
+                "app::model",
+                "app::layout",
+                "app::rows",
+                "app::words",
+                "app::wrap",
+                "app::failure",
+                "app::field",
+                "input",
+                "i18n",
+                "key",
+                "sanitize",
+            ],
+            forbidden: SANS_IO,
+        },
+        Layer { modules: &["app"], may_use: &["input", "i18n", "key", "sanitize"], forbidden: SANS_IO },
+        Layer { modules: &["input"], may_use: &["app::model", "i18n", "key"], forbidden: SANS_IO },
     ],
 };
 
-const CRATES: [&CrateRules; 4] = [&PROTOCOL, &SERVER, &CLIENT_CORE, &CLIENT_TUI];
+const CONFORMANCE: CrateRules = CrateRules {
+    folder: "conformance",
+    may_use: &["susurro_conformance", "susurro", "susurro_client_core", "susurro_server", "susurro_protocol"],
+    forbidden: &[],
+    layers: &[],
+};
+
+const CRATES: [&CrateRules; 5] = [&PROTOCOL, &SERVER, &CLIENT_CORE, &CLIENT_TUI, &CONFORMANCE];
 
 #[test]
 fn no_arrow_of_the_code_points_the_wrong_way() {
@@ -116,6 +137,10 @@ fn an_arrow_the_other_way_is_found_however_it_is_written() {
     assert_eq!(wrong("use {crate::service::send};", "domain::mailbox", &SERVER), upwards);
     assert_eq!(wrong("fn f() { crate::service::send() }", "domain::mailbox", &SERVER), upwards);
     assert_eq!(wrong("use super::super::service::send;", "domain::mailbox", &SERVER), ["super::super::service::send"]);
+    let beside = "use crate::adapters::outbound::memory::Rows;";
+    assert_eq!(wrong(beside, "adapters::outbound::sqlite::rows", &SERVER), ["crate::adapters::outbound::memory::Rows"]);
+    assert_eq!(wrong("use crate::config::Config;", "domain::mailbox", &SERVER), ["crate::config::Config"]);
+    assert_eq!(wrong("use tokio::time::Instant;", "sync::engine", &CLIENT_CORE), ["tokio::time::Instant"]);
     let across = "use crate::adapters::outbound::sqlite::Pool;";
     assert_eq!(wrong(across, "adapters::inbound::http", &SERVER), ["crate::adapters::outbound::sqlite::Pool"]);
     assert_eq!(wrong("use susurro_client_core::Client;", "service::send", &SERVER), ["susurro_client_core::Client"]);
