@@ -1,0 +1,214 @@
+# The words of the interface. Text from others is cleaned before it gets here.
+
+# Status line
+status-connected = connected
+status-connecting = connecting…
+status-offline = offline: messages wait here until you connect (F5)
+status-reconnecting = reconnecting in { $seconds } s: { $reason }
+status-blocked = not connected: { $reason }
+status-store-failed = the local store failed ({ $what }). Nothing new is kept: free disk space, then restart
+status-queued = { $count } queued
+trouble-unreachable = the relay does not answer
+trouble-not-a-relay = what answers at this address is not a relay of this version
+trouble-going-away = the relay restarts
+trouble-overloaded = the relay is overloaded
+trouble-lost = the connection was lost
+trouble-superseded = another program uses this account's device: close it, then press F5
+trouble-relay-key = the relay shows another key than before. Ask who runs it; nothing is sent until then
+trouble-logged-out = logged out. Quit (Ctrl-Q) and run: susurro login
+
+# Delivery and trust
+delivery-queued = queued
+delivery-accepted = accepted
+delivery-stored = stored
+delivery-read = read
+delivery-failed = failed
+trust-unverified = unverified
+trust-verified = verified
+trust-changed = key changed
+trust-blocked = key changed, sending stopped
+banner-key-changed = The key of { $name } changed after you verified it. Nothing is sent until you decide: press F4 to compare or accept.
+
+# Timeline
+day-today = Today
+day-yesterday = Yesterday
+timeline-start = The beginning of your conversation with { $name }. Only your two devices can read it.
+timeline-new = new messages
+timeline-you = you
+timeline-below = more below ↓
+timeline-failed = Not sent: { $reason } Alt-R sends it again.
+note-key-changed = The key of { $name } changed: a new device or a reinstallation, or somebody in between. Compare the safety number (F4).
+note-key-blocked = The key of { $name } changed after you verified it. Sending is stopped: F4 to compare or accept.
+note-key-verified = You verified the key of { $name }.
+note-key-accepted = You accepted the new key of { $name } without comparing it.
+note-session-repaired = The encrypted session with { $name } was set up anew. Nothing to do.
+note-gap = Messages from { $name } are missing here. If they do not come, ask for them again.
+note-other = A note of a newer version: { $name }
+unreadable-unknown = A message of a newer version: update susurro to read it.
+unreadable-no-session = A message from { $name } cannot be read: there is no session for it. It was asked for again; nothing to do.
+unreadable-old-key = A message from { $name } cannot be read: it was made for a key that is gone. It was asked for again; nothing to do.
+unreadable-too-far = A message from { $name } cannot be read: too many before it are missing. It was asked for again; nothing to do.
+unreadable-tampered = A message said to be from { $name } was changed on the way or is not theirs. Ask { $name } another way, and compare the safety number (F4).
+unreadable-version = A message from { $name } uses a newer version: update susurro to read it.
+unreadable-malformed = A message from { $name } is not what it should be. Ask { $name } to send it again.
+
+# Conversations
+list-title = { "" } { $name }
+list-loading = Reading…
+list-empty = No conversations yet. Press Ctrl-N and type the name of somebody on your relay.
+list-draft = draft: { $text }
+chat-none-yet = Press Ctrl-N to write to somebody, F1 for help.
+chat-none-open = Choose a conversation with ↑ ↓ and Enter, or press Ctrl-N to write to somebody new.
+chat-empty = No messages with { $name } yet. What you write is encrypted for { $name } alone.
+chat-loading = Reading the messages with { $name }…
+composer-title = to { $name }
+composer-hint = Tab or Esc to write
+too-small = This window is too small: { $now }. At least { $columns }×{ $rows } is needed.
+
+# Notices
+notice-reconnecting = Connecting now.
+notice-no-unread = No unread messages.
+notice-unknown-command = There is no command /{ $word }, and it was not sent. Write //{ $word } to send it as text, or press Ctrl-P for the commands.
+notice-not-sent-key = Not sent: the key of { $name } changed. Press F4 first; your text stays here.
+notice-retrying = Queued again.
+notice-nothing-failed = There is no failed message here.
+notice-nobody-to-verify = Open a conversation first.
+
+# Windows
+palette-title = Conversations and commands
+palette-nothing = Nothing fits. Esc closes.
+new-title = New conversation
+new-label = Name of the person on your relay:
+new-busy = Asking the relay…
+new-keys = Enter begins · Esc closes
+info-title = Times of the message
+info-sent = Written
+info-accepted = Taken by the relay
+info-stored-there = Stored on their device
+info-stored-here = Stored on this device
+info-read = Read
+info-state = State
+help-title = Keys: { $place }
+help-foot = Esc closes
+help-foot-more = ↑ ↓ scrolls · Esc closes
+help-composer = Everything else is text. Pasting never sends. A word that begins with / is a command (/new, /verify, /next-unread, /quit …); // sends a slash.
+place-list = list of conversations
+place-timeline = messages
+place-composer = writing
+place-form = form
+
+# Verification
+verify-title = Safety number
+verify-names = { $ours } (you) and { $theirs }
+verify-loading = Computing…
+verify-advice = Ask { $name } to open this screen too, and compare by voice or in person: all 60 digits must be the same on both sides. Only then press c.
+verify-done = You compared this number. If the key of { $name } ever changes, sending stops and you are told.
+verify-changed = The key of { $name } changed. A new device or a reinstallation does that; so does somebody in between. Compare all 60 digits with { $name }: c if they are the same, a to go on without comparing.
+verify-blocked = The key of { $name } changed after you verified it, and sending is stopped. A new device or a reinstallation does that; so does somebody in between. Compare all 60 digits with { $name }: c if they are the same, a to go on without comparing.
+verify-busy = Keeping your decision…
+verify-keys = { "" } c they are the same · Esc back
+verify-keys-changed = { "" } c they are the same · a accept · Esc back
+verify-keys-back = { "" } Esc back
+
+# First start
+wizard-title = Welcome to Susurro: step { $step } of { $steps }
+wizard-relay = Susurro carries your messages through a relay that cannot read them. Ask whoever runs yours for its address.
+wizard-relay-field = Address of the relay
+wizard-name = Others write to you under this name: 3 to 50 characters of a-z, 0-9, _ and -. It cannot be changed later.
+wizard-name-field = Your name
+wizard-password = The password shows the relay that it is you. The relay never sees it.
+wizard-password-field = Password (at least 8 characters)
+wizard-passphrase = The passphrase protects your keys and messages on this computer. You type it at each start. Nobody can recover it for you.
+wizard-passphrase-field = Passphrase
+wizard-again-field = Once more
+wizard-busy = Making your keys and registering… this takes a few seconds.
+wizard-keys-first = Enter next · Ctrl-Q quit
+wizard-keys = Enter next · Esc back · Ctrl-Q quit
+unlock-title = Susurro is locked
+unlock-text = Type the passphrase of the profile in { $profile }.
+unlock-busy = Opening…
+unlock-keys = Enter opens · Ctrl-Q quit
+
+# Commands
+command-quit = quit; drafts and queued messages are kept
+command-help = show the keys of this place
+command-palette = conversations and commands
+command-new = write to somebody new
+command-verify = compare the safety number
+command-reconnect = connect now
+command-next-unread = next conversation with unread messages
+command-next-chat = next conversation
+command-previous-chat = previous conversation
+command-focus-next = next part of the screen
+command-focus-previous = previous part of the screen
+command-back = back towards the list; close a window
+command-send = send
+command-newline = new line
+command-up = up
+command-down = down
+command-page-up = one page up
+command-page-down = one page down
+command-top = to the beginning
+command-bottom = to the end
+command-open = open or go on
+command-retry = send a failed message again
+command-info = times of the message
+command-confirm = the safety number is the same
+command-accept = go on with a changed key without comparing
+label-send = send
+label-newline = new line
+label-help = help
+label-palette = go to
+label-next-unread = unread
+label-new = new
+label-open = open
+label-info = times
+label-retry = retry
+
+# Errors: what failed, and the next step
+error-name-length = A name has { $min } to { $max } characters.
+error-name-characters = A name has only small letters a-z, digits, _ and -.
+error-empty-message = There is nothing to send.
+error-too-long = The message has { $bytes } bytes and { $max } fit into one. Split it; your text stays here.
+error-yourself = That is your own name. Type somebody else's.
+error-relay-url = That is not the address of a relay. It looks like https://relay.example or http://127.0.0.1:8080.
+error-plain-http = http:// is only safe for a relay on this computer. Use https://.
+error-weak-password = The password needs at least { $min } characters.
+error-empty-passphrase = The passphrase is empty. Type one: it protects the profile on this disk.
+error-not-the-same = The two are not the same. Type the second one again.
+error-name-taken = Somebody has this name already. Choose another one.
+error-unknown-peer = Nobody on this relay is called { $name }. Check the spelling.
+error-rejected = The relay refused: { $reason }
+error-no-profile = There is no profile here. Restart susurro to make one.
+error-profile-exists = There is a profile here already. Quit (Ctrl-Q) and start again to open it, or use --profile with another directory.
+error-other-account = This profile belongs to { $name }. Use --profile with another directory for another name.
+error-unfinished = Registering as { $name } was begun here and not finished. Use the same name and password again.
+error-no-prekeys = Their program has published no keys yet. Try again when they have been online.
+error-unknown-message = This message is not here any more.
+error-not-failed = Only a failed message can be sent again.
+error-closed = The profile was closed. Restart susurro.
+error-wrong-password = Wrong name or password.
+error-logged-out = This device is logged out. Quit (Ctrl-Q) and run: susurro login
+error-unknown-device = This device does not belong to the account. A lost profile is a new device, which this version cannot add.
+error-unreachable = No relay answers at { $relay } ({ $cause }). Check the address and the network, then press Enter again.
+error-not-a-relay = What answers at { $relay } is not a relay of this version. Check the address.
+error-timeout = The relay took too long. Try again.
+error-relay-busy = The relay has too much to do. Try again in a while.
+error-superseded = Another program is connected as this device. Close one of the two.
+error-relay-key = The relay shows the key { $offered }, but { $pinned } is the known one. It was set up anew, or somebody stands in between: ask who runs it.
+error-contact-key = The key of { $name } changed after you verified it. Press F4 to compare or accept.
+error-unsafe-parameters = The relay asks for a weaker protection of the password than is safe. Nothing was sent; ask who runs it.
+error-locked = Another program uses this profile. Close it, then try again.
+error-wrong-passphrase = Wrong passphrase. Type it again.
+error-damaged = { $what } is damaged. Nothing was changed: restore the profile from a copy, or move it aside.
+error-newer = A newer version wrote this profile. Update susurro.
+error-io = The profile cannot be read or written ({ $cause }). Check free space and permissions.
+reason-too-large = it is too large for the relay.
+reason-mailbox-full = their mailbox is full; wait until they have been online.
+reason-unknown-chat = the relay does not know this conversation.
+reason-not-found = nobody on this relay has that name.
+reason-no-prekeys = their program has published no keys yet; wait until they have been online.
+reason-stale-devices = their devices changed meanwhile.
+reason-relay-busy = the relay cannot take it now.
+reason-registration-closed = this relay takes no new accounts.
+reason-forbidden = it is not allowed.

@@ -1,0 +1,214 @@
+# The words of the interface. Text from others is cleaned before it gets here.
+
+# Status line
+status-connected = conectado
+status-connecting = conectando…
+status-offline = sin conexión: los mensajes esperan aquí hasta que conectes (F5)
+status-reconnecting = reconexión en { $seconds } s: { $reason }
+status-blocked = sin conexión: { $reason }
+status-store-failed = falló el almacén local ({ $what }). No se guarda nada nuevo: libera espacio y reinicia
+status-queued = { $count } en cola
+trouble-unreachable = el relé no responde
+trouble-not-a-relay = lo que responde en esa dirección no es un relé de esta versión
+trouble-going-away = el relé se reinicia
+trouble-overloaded = el relé está sobrecargado
+trouble-lost = se perdió la conexión
+trouble-superseded = otro programa usa este dispositivo: ciérralo y pulsa F5
+trouble-relay-key = el relé muestra otra clave que antes. Pregunta a quien lo gestiona; hasta entonces no se envía nada
+trouble-logged-out = sesión cerrada. Sal (Ctrl-Q) y ejecuta: susurro login
+
+# Delivery and trust
+delivery-queued = en cola
+delivery-accepted = aceptado
+delivery-stored = guardado
+delivery-read = leído
+delivery-failed = falló
+trust-unverified = sin verificar
+trust-verified = verificado
+trust-changed = clave cambiada
+trust-blocked = clave cambiada, envío detenido
+banner-key-changed = La clave de { $name } cambió después de verificarla. No se envía nada hasta que decidas: pulsa F4 para comparar o aceptar.
+
+# Timeline
+day-today = Hoy
+day-yesterday = Ayer
+timeline-start = El comienzo de tu conversación con { $name }. Solo vuestros dos dispositivos pueden leerla.
+timeline-new = mensajes nuevos
+timeline-you = tú
+timeline-below = más abajo ↓
+timeline-failed = No enviado: { $reason } Alt-R lo envía otra vez.
+note-key-changed = La clave de { $name } cambió: un dispositivo nuevo, una reinstalación o alguien en medio. Compara el número de seguridad (F4).
+note-key-blocked = La clave de { $name } cambió después de verificarla. El envío está detenido: F4 para comparar o aceptar.
+note-key-verified = Verificaste la clave de { $name }.
+note-key-accepted = Aceptaste la clave nueva de { $name } sin compararla.
+note-session-repaired = La sesión cifrada con { $name } se estableció de nuevo. No hay que hacer nada.
+note-gap = Aquí faltan mensajes de { $name }. Si no llegan, pide que los repita.
+note-other = Una nota de una versión más nueva: { $name }
+unreadable-unknown = Un mensaje de una versión más nueva: actualiza susurro para leerlo.
+unreadable-no-session = No se puede leer un mensaje de { $name }: no hay sesión para él. Ya se pidió otra vez; no hay que hacer nada.
+unreadable-old-key = No se puede leer un mensaje de { $name }: usa una clave que ya no existe. Ya se pidió otra vez; no hay que hacer nada.
+unreadable-too-far = No se puede leer un mensaje de { $name }: faltan demasiados antes. Ya se pidió otra vez; no hay que hacer nada.
+unreadable-tampered = Un mensaje que dice ser de { $name } fue alterado o no es suyo. Pregúntale por otro medio y compara el número de seguridad (F4).
+unreadable-version = Un mensaje de { $name } usa una versión más nueva: actualiza susurro para leerlo.
+unreadable-malformed = Un mensaje de { $name } no es lo que debería. Pide a { $name } que lo repita.
+
+# Conversations
+list-title = { "" } { $name }
+list-loading = Leyendo…
+list-empty = Aún no hay conversaciones. Pulsa Ctrl-N y escribe el nombre de alguien de tu relé.
+list-draft = borrador: { $text }
+chat-none-yet = Pulsa Ctrl-N para escribir a alguien, F1 para la ayuda.
+chat-none-open = Elige una conversación con ↑ ↓ y Enter, o pulsa Ctrl-N para escribir a alguien nuevo.
+chat-empty = Aún no hay mensajes con { $name }. Lo que escribas se cifra solo para { $name }.
+chat-loading = Leyendo los mensajes con { $name }…
+composer-title = para { $name }
+composer-hint = Tab o Esc para escribir
+too-small = Esta ventana es muy pequeña: { $now }. Hacen falta al menos { $columns }×{ $rows }.
+
+# Notices
+notice-reconnecting = Conectando ahora.
+notice-no-unread = No hay mensajes sin leer.
+notice-unknown-command = No existe la orden /{ $word } y no se envió. Escribe //{ $word } para enviarla como texto, o pulsa Ctrl-P para ver las órdenes.
+notice-not-sent-key = No enviado: la clave de { $name } cambió. Pulsa F4 primero; tu texto sigue aquí.
+notice-retrying = De nuevo en cola.
+notice-nothing-failed = Aquí no hay ningún mensaje fallido.
+notice-nobody-to-verify = Abre primero una conversación.
+
+# Windows
+palette-title = Conversaciones y órdenes
+palette-nothing = Nada coincide. Esc cierra.
+new-title = Conversación nueva
+new-label = Nombre de la persona en tu relé:
+new-busy = Preguntando al relé…
+new-keys = Enter empieza · Esc cierra
+info-title = Horas del mensaje
+info-sent = Escrito
+info-accepted = Aceptado por el relé
+info-stored-there = Guardado en su dispositivo
+info-stored-here = Guardado en este dispositivo
+info-read = Leído
+info-state = Estado
+help-title = Teclas: { $place }
+help-foot = Esc cierra
+help-foot-more = ↑ ↓ desplaza · Esc cierra
+help-composer = Todo lo demás es texto. Pegar nunca envía. Una palabra que empieza con / es una orden (/new, /verify, /next-unread, /quit …); // envía una barra.
+place-list = lista de conversaciones
+place-timeline = mensajes
+place-composer = escritura
+place-form = formulario
+
+# Verification
+verify-title = Número de seguridad
+verify-names = { $ours } (tú) y { $theirs }
+verify-loading = Calculando…
+verify-advice = Pide a { $name } que abra también esta pantalla y comparad de voz o en persona: los 60 dígitos deben ser iguales en ambos lados. Solo entonces pulsa c.
+verify-done = Ya comparaste este número. Si la clave de { $name } cambia, el envío se detiene y se te avisa.
+verify-changed = La clave de { $name } cambió. Lo causa un dispositivo nuevo o una reinstalación; también alguien en medio. Compara los 60 dígitos con { $name }: c si son iguales, a para seguir sin comparar.
+verify-blocked = La clave de { $name } cambió después de verificarla y el envío está detenido. Lo causa un dispositivo nuevo o una reinstalación; también alguien en medio. Compara los 60 dígitos con { $name }: c si son iguales, a para seguir sin comparar.
+verify-busy = Guardando tu decisión…
+verify-keys = { "" } c son iguales · Esc volver
+verify-keys-changed = { "" } c son iguales · a aceptar · Esc volver
+verify-keys-back = { "" } Esc volver
+
+# First start
+wizard-title = Bienvenido a Susurro: paso { $step } de { $steps }
+wizard-relay = Susurro lleva tus mensajes por un relé que no puede leerlos. Pide su dirección a quien lo gestiona.
+wizard-relay-field = Dirección del relé
+wizard-name = Los demás te escriben con este nombre: de 3 a 50 caracteres a-z, 0-9, _ y -. No se puede cambiar después.
+wizard-name-field = Tu nombre
+wizard-password = La contraseña demuestra al relé que eres tú. El relé nunca la ve.
+wizard-password-field = Contraseña (al menos 8 caracteres)
+wizard-passphrase = La frase de paso protege tus claves y mensajes en este ordenador. La escribes en cada inicio. Nadie puede recuperarla por ti.
+wizard-passphrase-field = Frase de paso
+wizard-again-field = Otra vez
+wizard-busy = Creando tus claves y registrando… tarda unos segundos.
+wizard-keys-first = Enter siguiente · Ctrl-Q salir
+wizard-keys = Enter siguiente · Esc atrás · Ctrl-Q salir
+unlock-title = Susurro está bloqueado
+unlock-text = Escribe la frase de paso del perfil en { $profile }.
+unlock-busy = Abriendo…
+unlock-keys = Enter abre · Ctrl-Q salir
+
+# Commands
+command-quit = salir; se guardan borradores y mensajes en cola
+command-help = mostrar las teclas de este lugar
+command-palette = conversaciones y órdenes
+command-new = escribir a alguien nuevo
+command-verify = comparar el número de seguridad
+command-reconnect = conectar ahora
+command-next-unread = siguiente conversación con mensajes sin leer
+command-next-chat = conversación siguiente
+command-previous-chat = conversación anterior
+command-focus-next = siguiente parte de la pantalla
+command-focus-previous = parte anterior de la pantalla
+command-back = volver hacia la lista; cerrar una ventana
+command-send = enviar
+command-newline = línea nueva
+command-up = arriba
+command-down = abajo
+command-page-up = una página arriba
+command-page-down = una página abajo
+command-top = al principio
+command-bottom = al final
+command-open = abrir o seguir
+command-retry = enviar otra vez un mensaje fallido
+command-info = horas del mensaje
+command-confirm = el número de seguridad es igual
+command-accept = seguir con una clave cambiada sin comparar
+label-send = enviar
+label-newline = línea nueva
+label-help = ayuda
+label-palette = ir a
+label-next-unread = sin leer
+label-new = nueva
+label-open = abrir
+label-info = horas
+label-retry = reintentar
+
+# Errors: what failed, and the next step
+error-name-length = Un nombre tiene de { $min } a { $max } caracteres.
+error-name-characters = Un nombre solo tiene letras minúsculas a-z, cifras, _ y -.
+error-empty-message = No hay nada que enviar.
+error-too-long = El mensaje tiene { $bytes } bytes y caben { $max }. Divídelo; tu texto sigue aquí.
+error-yourself = Ese es tu propio nombre. Escribe el de otra persona.
+error-relay-url = Esa no es la dirección de un relé. Tiene la forma https://relay.example o http://127.0.0.1:8080.
+error-plain-http = http:// solo es seguro para un relé en este ordenador. Usa https://.
+error-weak-password = La contraseña necesita al menos { $min } caracteres.
+error-empty-passphrase = La frase de paso está vacía. Escribe una: protege el perfil en este disco.
+error-not-the-same = Las dos no son iguales. Escribe otra vez la segunda.
+error-name-taken = Alguien ya tiene ese nombre. Elige otro.
+error-unknown-peer = Nadie en este relé se llama { $name }. Revisa cómo se escribe.
+error-rejected = El relé se negó: { $reason }
+error-no-profile = Aquí no hay ningún perfil. Reinicia susurro para crear uno.
+error-profile-exists = Aquí ya hay un perfil. Sal (Ctrl-Q) y vuelve a empezar para abrirlo, o usa --profile con otro directorio.
+error-other-account = Este perfil es de { $name }. Usa --profile con otro directorio para otro nombre.
+error-unfinished = El registro como { $name } empezó aquí y no terminó. Usa otra vez el mismo nombre y contraseña.
+error-no-prekeys = Su programa aún no ha publicado claves. Prueba cuando haya estado en línea.
+error-unknown-message = Ese mensaje ya no está aquí.
+error-not-failed = Solo se puede enviar otra vez un mensaje fallido.
+error-closed = El perfil se cerró. Reinicia susurro.
+error-wrong-password = Nombre o contraseña incorrectos.
+error-logged-out = Este dispositivo cerró la sesión. Sal (Ctrl-Q) y ejecuta: susurro login
+error-unknown-device = Este dispositivo no es de la cuenta. Un perfil perdido es un dispositivo nuevo, que esta versión no puede añadir.
+error-unreachable = Ningún relé responde en { $relay } ({ $cause }). Revisa la dirección y la red, y pulsa Enter otra vez.
+error-not-a-relay = Lo que responde en { $relay } no es un relé de esta versión. Revisa la dirección.
+error-timeout = El relé tardó demasiado. Prueba otra vez.
+error-relay-busy = El relé tiene demasiado trabajo. Prueba dentro de un rato.
+error-superseded = Otro programa está conectado como este dispositivo. Cierra uno de los dos.
+error-relay-key = El relé muestra la clave { $offered }, pero la conocida es { $pinned }. Se instaló de nuevo o hay alguien en medio: pregunta a quien lo gestiona.
+error-contact-key = La clave de { $name } cambió después de verificarla. Pulsa F4 para comparar o aceptar.
+error-unsafe-parameters = El relé pide una protección de la contraseña menor de lo seguro. No se envió nada; pregunta a quien lo gestiona.
+error-locked = Otro programa usa este perfil. Ciérralo y prueba otra vez.
+error-wrong-passphrase = Frase de paso incorrecta. Escríbela otra vez.
+error-damaged = { $what } está dañado. No se cambió nada: restaura el perfil de una copia o apártalo.
+error-newer = Una versión más nueva escribió este perfil. Actualiza susurro.
+error-io = No se puede leer o escribir el perfil ({ $cause }). Revisa el espacio libre y los permisos.
+reason-too-large = es demasiado grande para el relé.
+reason-mailbox-full = su buzón está lleno; espera a que se conecte.
+reason-unknown-chat = el relé no conoce esta conversación.
+reason-not-found = nadie en este relé tiene ese nombre.
+reason-no-prekeys = su programa aún no ha publicado claves; espera a que se conecte.
+reason-stale-devices = sus dispositivos cambiaron entretanto.
+reason-relay-busy = el relé no puede aceptarlo ahora.
+reason-registration-closed = este relé no admite cuentas nuevas.
+reason-forbidden = no está permitido.

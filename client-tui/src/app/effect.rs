@@ -1,0 +1,76 @@
+//! What [`update`](super::update) asks for.
+
+use susurro_protocol::{AccountName, MessageId};
+
+use super::field::Hidden;
+
+/// Something to do outside. Those of one conversation are performed in the order in which they are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Leave, after everything asked for before is done.
+    Quit,
+    /// Make an account and a profile.
+    Register {
+        /// Address of the relay.
+        relay: String,
+        /// Name of the account.
+        name: String,
+        /// For the relay.
+        password: Hidden,
+        /// For the local store.
+        passphrase: Hidden,
+    },
+    /// Open the profile.
+    Unlock {
+        /// For the local store.
+        passphrase: Hidden,
+    },
+    /// Try to connect now.
+    GoOnline,
+    /// Read the list of conversations.
+    LoadChats,
+    /// Read the newest messages before a position; the newest of all without one.
+    LoadWindow {
+        /// With whom.
+        peer: AccountName,
+        /// Position of the oldest message that is there already.
+        before: Option<i64>,
+    },
+    /// Read one message again.
+    LoadMessage(MessageId),
+    /// Read a draft.
+    LoadDraft(AccountName),
+    /// Keep a draft.
+    SaveDraft {
+        /// With whom.
+        peer: AccountName,
+        /// What was typed.
+        text: String,
+    },
+    /// Put a text into the outbox.
+    Send {
+        /// To whom.
+        peer: AccountName,
+        /// What.
+        text: String,
+        /// Comes back with the answer.
+        ticket: u64,
+    },
+    /// Queue a failed message again.
+    Retry(MessageId),
+    /// Messages up to a position were shown.
+    MarkRead {
+        /// With whom.
+        peer: AccountName,
+        /// Position of the newest one.
+        up_to: i64,
+    },
+    /// Look somebody up and begin a conversation.
+    StartChat(String),
+    /// Compute a safety number.
+    LoadSafety(AccountName),
+    /// The safety number was compared and is the same.
+    SetVerified(AccountName),
+    /// Go on with a changed key without comparing.
+    AcceptKey(AccountName),
+}
