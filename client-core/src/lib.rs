@@ -11,6 +11,7 @@ pub mod profile;
 pub mod secret;
 pub mod store;
 pub mod sync;
+pub mod transport;
 
 pub use error::{Error, Fault};
 pub use secret::Secret;

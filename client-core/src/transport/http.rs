@@ -1,0 +1,309 @@
+//! The REST interface (`docs/protocol.md`, section 15).
+
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use susurro_protocol::limits::REST_BODY_MAX;
+use susurro_protocol::rest::{
+    AuthParams, ClaimRequest, LoginRequest, OpenChat, Page, Problem, RefreshRequest, RegisterRequest, RelayInfo,
+    TokenResponse, UserEntry,
+};
+use susurro_protocol::{AccountName, ErrorCode, version};
+
+use super::{BadUrl, RelayUrl};
+use crate::error::Error;
+use crate::sync::{Answer, ConnectFailure, Request, RequestFailure, Token};
+
+/// For a connection to open. A relay that needs longer is not usable for a conversation.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For a whole request: a full upload of prekeys over a slow line fits.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes of an answer: as many as a request may have. More is no relay's answer.
+const ANSWER_MAX: usize = REST_BODY_MAX;
+
+/// Why a request was not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// No connection, or none in time.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    /// The answer is none that a relay gives.
+    #[error("not a relay")]
+    NotARelay,
+    /// The relay refused.
+    #[error("refused: {code}")]
+    Refused {
+        /// Why.
+        code: ErrorCode,
+        /// `Retry-After`, in milliseconds.
+        retry_after: Option<u64>,
+    },
+}
+
+impl TransportError {
+    /// For a person.
+    #[must_use]
+    pub fn at(self, url: &RelayUrl) -> Error {
+        let url = url.as_str().to_owned();
+        match self {
+            Self::Unreachable(cause) => Error::Unreachable { url, cause },
+            Self::NotARelay => Error::NotARelay { url },
+            Self::Refused { code, .. } => match code {
+                ErrorCode::NameTaken => Error::NameTaken,
+                ErrorCode::InvalidCredentials => Error::WrongNameOrPassword,
+                ErrorCode::UnknownDevice => Error::UnknownDevice,
+                ErrorCode::Unauthenticated | ErrorCode::TokenExpired | ErrorCode::TokenRevoked => Error::LoggedOut,
+                ErrorCode::NoPrekeys => Error::NoPrekeys,
+                ErrorCode::Internal
+                | ErrorCode::StorageUnavailable
+                | ErrorCode::Overloaded
+                | ErrorCode::GoingAway
+                | ErrorCode::RateLimited => Error::RelayBusy,
+                ErrorCode::UnsupportedVersion => Error::NotARelay { url },
+                code => Error::Rejected(code),
+            },
+        }
+    }
+}
+
+impl From<TransportError> for RequestFailure {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::Unreachable(_) => Self::Unreachable,
+            TransportError::NotARelay => Self::NotARelay,
+            TransportError::Refused { code, retry_after } => Self::Refused { code, retry_after },
+        }
+    }
+}
+
+impl From<TransportError> for ConnectFailure {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::Unreachable(_) => Self::Unreachable,
+            TransportError::NotARelay => Self::NotARelay,
+            TransportError::Refused { code, retry_after } => Self::Refused { code, retry_after },
+        }
+    }
+}
+
+impl From<BadUrl> for Error {
+    fn from(error: BadUrl) -> Self {
+        match error {
+            BadUrl::Malformed => Self::BadRelayUrl,
+            BadUrl::PlainHttp => Self::PlainHttpNotLoopback,
+        }
+    }
+}
+
+/// Requests to one relay. Certificates are checked against the system's (`SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` are respected), redirects are not followed: a token never goes elsewhere.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: reqwest::Client,
+    url: RelayUrl,
+}
+
+impl Http {
+    /// Prepares requests; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Unreachable`] when the system's certificates cannot be read.
+    pub fn new(url: RelayUrl) -> Result<Self, TransportError> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("susurro/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| TransportError::Unreachable(cause(&error)))?;
+        Ok(Self { client, url })
+    }
+
+    /// Where the relay is.
+    #[must_use]
+    pub fn url(&self) -> &RelayUrl {
+        &self.url
+    }
+
+    /// `GET /.well-known/susurro`, which tells a relay from everything else.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::NotARelay`] also when there is no common protocol version.
+    pub async fn info(&self) -> Result<RelayInfo, TransportError> {
+        let info: RelayInfo = self.get("/.well-known/susurro", None).await.map_err(|error| match error {
+            // A relay gives this to everybody.
+            TransportError::Refused { code, .. } if !code.is_temporary() => TransportError::NotARelay,
+            other => other,
+        })?;
+        if info.service != "susurro" || version::negotiate(info.min_version, info.max_version).is_none() {
+            return Err(TransportError::NotARelay);
+        }
+        Ok(info)
+    }
+
+    /// `GET /auth/params`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn auth_params(&self, name: &AccountName) -> Result<AuthParams, TransportError> {
+        // A name needs no escaping: its characters are a-z, 0-9, _ and -.
+        self.get(&format!("/auth/params?username={name}"), None).await
+    }
+
+    /// `POST /auth/register`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn register(&self, request: &RegisterRequest) -> Result<TokenResponse, TransportError> {
+        self.send(Method::POST, "/auth/register", None, request).await
+    }
+
+    /// `POST /auth/login`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn login(&self, request: &LoginRequest) -> Result<TokenResponse, TransportError> {
+        self.send(Method::POST, "/auth/login", None, request).await
+    }
+
+    /// `POST /auth/logout`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn logout(&self, token: &Token) -> Result<(), TransportError> {
+        let request = self.request(Method::POST, "/auth/logout", Some(token));
+        self.answer(request).await.map(drop)
+    }
+
+    /// `GET /users/search` for the beginning of a name; only characters that a name may have are sent.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn search_users(&self, prefix: &str, token: &Token) -> Result<Page<UserEntry>, TransportError> {
+        let allowed = |c: &char| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-');
+        let prefix: String = prefix.chars().filter(allowed).collect();
+        self.get(&format!("/users/search?q={prefix}"), Some(token)).await
+    }
+
+    /// Makes a request of the engine.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn perform(&self, request: Request, token: Option<&Token>) -> Result<Answer, TransportError> {
+        match request {
+            Request::Refresh { refresh_token } => {
+                let request = RefreshRequest { refresh_token: refresh_token.0.as_str().to_owned() };
+                self.send(Method::POST, "/auth/refresh", None, &request).await.map(Answer::Tokens)
+            }
+            Request::FetchDevices(name) => {
+                self.get(&format!("/users/{name}/devices"), token).await.map(Answer::Devices)
+            }
+            Request::Claim { account, devices } => {
+                let request = ClaimRequest { account, devices };
+                self.send(Method::POST, "/keys/claim", token, &request).await.map(Answer::Bundles)
+            }
+            Request::OpenChat(name) => {
+                let request = OpenChat { peer: name.as_str().to_owned() };
+                self.send(Method::POST, "/chats", token, &request).await.map(Answer::Chat)
+            }
+            Request::FetchChat(chat) => self.get(&format!("/chats/{chat}"), token).await.map(Answer::Chat),
+            Request::PublishKeys(keys) => self.send(Method::PUT, "/keys", token, &*keys).await.map(Answer::Keys),
+            Request::CountKeys => self.get("/keys/count", token).await.map(Answer::Keys),
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, token: Option<&Token>) -> Result<T, TransportError> {
+        let body = self.answer(self.request(Method::GET, path, token)).await?;
+        serde_json::from_slice(&body).map_err(|_| TransportError::NotARelay)
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&Token>,
+        body: &impl Serialize,
+    ) -> Result<T, TransportError> {
+        let body = self.answer(self.request(method, path, token).json(body)).await?;
+        serde_json::from_slice(&body).map_err(|_| TransportError::NotARelay)
+    }
+
+    fn request(&self, method: Method, path: &str, token: Option<&Token>) -> RequestBuilder {
+        let request = self.client.request(method, self.url.with_path(path));
+        match token {
+            // `bearer_auth` marks the header as sensitive: it is left out of logs.
+            Some(token) => request.bearer_auth(token.0.as_str()),
+            None => request,
+        }
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Vec<u8>, TransportError> {
+        let response = request.send().await.map_err(|error| TransportError::Unreachable(cause(&error)))?;
+        let status = response.status();
+        let problem = is_problem(response.headers());
+        let retry_after = retry_after(response.headers());
+        let body = read(response).await?;
+        if status.is_success() { Ok(body) } else { Err(refusal(status, problem, &body, retry_after)) }
+    }
+}
+
+/// What an answer that is no success means.
+pub(super) fn refusal(status: StatusCode, problem: bool, body: &[u8], retry_after: Option<u64>) -> TransportError {
+    if problem && let Ok(problem) = serde_json::from_slice::<Problem>(body) {
+        return TransportError::Refused { code: problem.code, retry_after };
+    }
+    match status {
+        // A proxy that stands before a relay which is down.
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            TransportError::Unreachable(format!("HTTP {}", status.as_u16()))
+        }
+        StatusCode::TOO_MANY_REQUESTS => TransportError::Refused { code: ErrorCode::RateLimited, retry_after },
+        _ => TransportError::NotARelay,
+    }
+}
+
+pub(super) fn is_problem(headers: &header::HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.starts_with("application/problem+json")
+}
+
+/// `Retry-After` in milliseconds; dates, which no relay sends, are left aside.
+pub(super) fn retry_after(headers: &header::HeaderMap) -> Option<u64> {
+    let seconds: u64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    seconds.checked_mul(1000)
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, TransportError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| TransportError::Unreachable(cause(&error)))? {
+        if body.len() + chunk.len() > ANSWER_MAX {
+            return Err(TransportError::NotARelay);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The innermost cause, in the system's words; the address is told elsewhere.
+fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
