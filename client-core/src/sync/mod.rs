@@ -4,8 +4,27 @@
 //! durable, then effects to be performed in order. It holds no clock, socket, thread or store,
 //! which is what makes loss, delay, duplication and crashes testable in a simulated world.
 
+mod backoff;
+mod connect;
+mod draft;
+mod engine;
+mod inbox;
+mod jobs;
+mod order;
+mod outbox;
+mod people;
+mod prekeys;
+mod receipts;
+mod repair;
+mod tokens;
+mod trust;
 mod types;
 
+pub use engine::Engine;
+pub use trust::{
+    NOTE_DEVICE_LIST_REFUSED, NOTE_KEY_ACCEPTED, NOTE_KEY_CHANGED, NOTE_KEY_CHANGED_AFTER_VERIFICATION,
+    NOTE_KEY_RESTORED, NOTE_KEY_VERIFIED,
+};
 pub use types::{
     Answer, Command, ConnectFailure, Effect, EngineError, Input, Refused, Request, RequestFailure, RequestId, SocketId,
     Step, Token,
