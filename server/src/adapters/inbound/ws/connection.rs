@@ -1,0 +1,319 @@
+//! One open session: what comes in, what goes out, and when it ends.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::extract::ws::WebSocket;
+use bytes::Bytes;
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt as _, StreamExt as _};
+use susurro_protocol::codec::{self, Structure};
+use susurro_protocol::command::{Ack, Ping, Send};
+use susurro_protocol::event::{ErrorNotice, GoingAway, Pong, Rejected, Stored};
+use susurro_protocol::frame::{FrameKind, VerifiedFrame};
+use susurro_protocol::limits::{DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES};
+use susurro_protocol::session::{FrameOpener, FrameSealer};
+use susurro_protocol::{ErrorCode, MailboxSeq, MessageId};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::Timing;
+use super::handshake::{self, Failed};
+use super::wire::{End, Wire};
+use crate::domain::Error;
+use crate::domain::error::Mismatch;
+use crate::domain::message::{Submission, Waiting};
+use crate::domain::token::Claims;
+use crate::ports::{Slot, Taken};
+use crate::service::Relay;
+use crate::shutdown::Listener;
+
+/// Messages of one connection that wait for their commit. More are not read from the socket.
+const UNANSWERED_MAX: usize = 128;
+
+/// Frames that are read before what they caused is written.
+const READS_MAX: usize = 128;
+
+/// Milliseconds before a message that was refused for now is worth another try, and how much more
+/// for some.
+const RETRY_MS: u32 = 1_000;
+const RETRY_SPREAD_MS: u32 = 2_000;
+
+/// Milliseconds before a client comes back to a relay that goes away, and how much more for each
+/// connection, up to a limit: ten thousand clients come back over half a minute.
+const RETURN_MS: u32 = 250;
+const RETURN_SPREAD_PER_CONNECTION_MS: usize = 3;
+const RETURN_SPREAD_MAX_MS: usize = 30_000;
+
+/// What became of a message.
+type Answered = Pin<Box<dyn Future<Output = (MessageId, Result<u64, Error>)> + std::marker::Send>>;
+
+/// Serves a connection from its upgrade to its end.
+pub(super) async fn serve(
+    socket: WebSocket,
+    relay: Arc<Relay>,
+    claims: Claims,
+    token: String,
+    timing: Timing,
+    mut shutdown: Listener,
+) {
+    let mut wire = Wire::new(socket, timing.idle);
+    let shaken = tokio::select! {
+        shaken = timeout(timing.handshake, handshake::shake(&mut wire, &relay, &claims, &token)) => shaken,
+        () = shutdown.begun() => Ok(Err(Failed { end: ErrorCode::GoingAway.into(), sealer: None })),
+    };
+    drop(token);
+    let late = Failed { end: ErrorCode::HandshakeTimeout.into(), sealer: None };
+    let session = match shaken.unwrap_or(Err(late)) {
+        Ok(session) => session,
+        Err(failed) => return handshake::refuse(wire, failed).await,
+    };
+    tracing::debug!("a connection is open");
+    let mut connection = Connection {
+        wire,
+        relay,
+        claims,
+        sealer: session.sealer,
+        opener: session.opener,
+        slot: session.slot,
+        delivered: session.cursor,
+        window: VecDeque::new(),
+        window_bytes: 0,
+        behind: true,
+        unanswered: FuturesOrdered::new(),
+        heard: Instant::now(),
+        timing,
+    };
+    let end = connection.run(&mut shutdown).await;
+    connection.relay.detach(connection.claims.device, &connection.slot);
+    tracing::debug!(?end, "a connection ends");
+    connection.say_goodbye(end).await;
+}
+
+struct Connection {
+    wire: Wire,
+    relay: Arc<Relay>,
+    claims: Claims,
+    sealer: FrameSealer,
+    opener: FrameOpener,
+    slot: Arc<Slot>,
+    /// The last position that was sent.
+    delivered: MailboxSeq,
+    /// What was sent and not acknowledged: position and bytes.
+    window: VecDeque<(MailboxSeq, usize)>,
+    window_bytes: usize,
+    /// There may be more in the store than the slot has brought.
+    behind: bool,
+    unanswered: FuturesOrdered<Answered>,
+    heard: Instant,
+    timing: Timing,
+}
+
+impl Connection {
+    async fn run(&mut self, shutdown: &mut Listener) -> End {
+        match self.talk(shutdown).await {
+            Ok(()) => self.leave().await.err().unwrap_or(ErrorCode::GoingAway.into()),
+            Err(end) => end,
+        }
+    }
+
+    /// Talks until the relay goes away or the connection ends.
+    async fn talk(&mut self, shutdown: &mut Listener) -> Result<(), End> {
+        if let Some(low) = self.relay.low_prekeys(self.claims.device).await.map_err(|error| handshake::end(&error))? {
+            self.feed(FrameKind::PrekeysLow, &low).await?;
+        }
+        loop {
+            self.catch_up().await?;
+            self.flush().await?;
+            let slot = self.slot.clone();
+            tokio::select! {
+                () = shutdown.begun() => return Ok(()),
+                () = slot.rung() => self.wake().await?,
+                Some(answered) = self.unanswered.next() => self.answer(answered).await?,
+                received = self.wire.receive(), if self.unanswered.len() < UNANSWERED_MAX => {
+                    self.hear(received?).await?;
+                }
+                () = sleep_until(self.heard + self.timing.idle) => return Err(ErrorCode::IdleTimeout.into()),
+            }
+            // Whatever else is there already is dealt with before the one write.
+            for _ in 0..READS_MAX {
+                if self.unanswered.len() >= UNANSWERED_MAX {
+                    break;
+                }
+                let Some(received) = self.wire.receive().now_or_never() else { break };
+                self.hear(received?).await?;
+            }
+            while let Some(Some(answered)) = self.unanswered.next().now_or_never() {
+                self.answer(answered).await?;
+            }
+        }
+    }
+
+    /// Lets what was taken become durable, then tells the client when to come back.
+    async fn leave(&mut self) -> Result<(), End> {
+        while let Some(answered) = self.unanswered.next().await {
+            self.answer(answered).await?;
+        }
+        let spread = (self.relay.connections() * RETURN_SPREAD_PER_CONNECTION_MS).clamp(500, RETURN_SPREAD_MAX_MS);
+        let spread = self.relay.spread(u32::try_from(spread).unwrap_or(u32::MAX));
+        self.feed(FrameKind::GoingAway, &GoingAway { retry_after: RETURN_MS + spread }).await?;
+        self.flush().await
+    }
+
+    async fn say_goodbye(mut self, end: End) {
+        let End::Because(code, about) = end else { return };
+        if code != ErrorCode::GoingAway {
+            let notice = ErrorNotice { about, ..ErrorNotice::of(code) };
+            let sealed = self.sealer.seal(FrameKind::Error, &notice).unwrap_or_default();
+            if self.wire.feed(sealed).await.is_err() {
+                return;
+            }
+        }
+        self.wire.close(code).await;
+    }
+
+    async fn hear(&mut self, message: Option<Bytes>) -> Result<(), End> {
+        self.heard = Instant::now();
+        let Some(message) = message else { return Ok(()) };
+        let frame = self.opener.open_message(&message)?;
+        match frame.kind() {
+            FrameKind::Send => self.take(body(&frame)?).await,
+            FrameKind::Ack => self.acknowledge(&body(&frame)?),
+            FrameKind::Ping => {
+                let Ping { nonce } = body(&frame)?;
+                self.feed(FrameKind::Pong, &Pong { nonce }).await
+            }
+            FrameKind::Error => Err(End::Gone),
+            FrameKind::Unknown(about) => {
+                let notice = ErrorNotice { about, ..ErrorNotice::of(ErrorCode::UnknownKind) };
+                self.feed(FrameKind::Error, &notice).await
+            }
+            other => Err(End::Because(ErrorCode::UnexpectedFrame, other.number())),
+        }
+    }
+
+    /// Takes a message in. Its answer comes in its turn, when it is durable or refused.
+    async fn take(&mut self, send: Send) -> Result<(), End> {
+        let Send { message, chat, lists, deposits, time_to_live } = send;
+        let submission = Submission { message, chat, lists, deposits, time_to_live };
+        let answered: Answered = match self.relay.send(&self.claims, submission).await {
+            Ok(receipt) => receipt.map(move |done| (message, done.and_then(|done| done.accepted()))).boxed(),
+            Err(refused) => std::future::ready((message, Err(refused))).boxed(),
+        };
+        self.unanswered.push_back(answered);
+        Ok(())
+    }
+
+    async fn answer(&mut self, (message, outcome): (MessageId, Result<u64, Error>)) -> Result<(), End> {
+        let refused = match outcome {
+            Ok(stored_at) => return self.feed(FrameKind::Stored, &Stored { message, stored_at }).await,
+            Err(refused) => refused,
+        };
+        let code = refused.code();
+        if matches!(refused, Error::Internal(_)) {
+            tracing::error!(error = %refused, "a message was not stored");
+        }
+        let Mismatch { stale, missing, extra } = match refused {
+            Error::StaleDeviceList(mismatch) => *mismatch,
+            _ => Mismatch::default(),
+        };
+        let retry_after = if code.is_temporary() { RETRY_MS + self.relay.spread(RETRY_SPREAD_MS) } else { 0 };
+        self.feed(FrameKind::Rejected, &Rejected { message, code, stale, missing, extra, retry_after }).await
+    }
+
+    /// Makes room in the window. Acknowledging what was never delivered here is no small mistake:
+    /// it would delete messages that nobody has seen.
+    fn acknowledge(&mut self, ack: &Ack) -> Result<(), End> {
+        if ack.cursor > self.delivered {
+            return Err(End::Because(ErrorCode::UnexpectedFrame, FrameKind::Ack.number()));
+        }
+        let mut any = false;
+        while let Some((_, bytes)) = self.window.pop_front_if(|(seq, _)| *seq <= ack.cursor) {
+            self.window_bytes -= bytes;
+            any = true;
+        }
+        if any {
+            self.relay.acknowledge(self.claims.device, ack.cursor);
+        }
+        Ok(())
+    }
+
+    /// Looks at what the bus has brought.
+    async fn wake(&mut self) -> Result<(), End> {
+        let Taken { messages, behind, prekeys_low, ending, .. } = self.slot.take();
+        if let Some(ending) = ending {
+            return Err(ending.0.into());
+        }
+        if let Some(low) = prekeys_low {
+            self.feed(FrameKind::PrekeysLow, &low).await?;
+        }
+        self.behind |= behind;
+        for message in messages {
+            // Positions that were seen are old news; a gap or a full window is for the store.
+            if self.behind || message.seq <= self.delivered {
+                continue;
+            }
+            if message.seq == self.delivered + 1 && self.has_room(message.ciphertext.len()) {
+                self.deliver(message).await?;
+            } else {
+                self.behind = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads from the store what the slot could not hold, as far as the window allows.
+    async fn catch_up(&mut self) -> Result<(), End> {
+        while self.behind && self.has_room(0) {
+            let limit = DELIVERY_WINDOW - u32::try_from(self.window.len()).unwrap_or(DELIVERY_WINDOW);
+            let bytes = DELIVERY_WINDOW_BYTES - self.window_bytes;
+            let read = self.relay.waiting(self.claims.device, self.delivered, limit, bytes).await;
+            let read = read.map_err(|error| handshake::end(&error))?;
+            self.behind = !read.is_empty();
+            for message in read {
+                if !self.has_room(message.ciphertext.len()) {
+                    return Ok(());
+                }
+                self.deliver(message).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a message of this size may go out. A single one always may.
+    fn has_room(&self, bytes: usize) -> bool {
+        let fits = self.window.len() < DELIVERY_WINDOW as usize && self.window_bytes + bytes <= DELIVERY_WINDOW_BYTES;
+        fits && (bytes > 0 || self.window_bytes < DELIVERY_WINDOW_BYTES) || self.window.is_empty()
+    }
+
+    async fn deliver(&mut self, message: Waiting) -> Result<(), End> {
+        let (seq, bytes) = (message.seq, message.ciphertext.len());
+        let delivery = self.relay.delivery(message);
+        self.feed(FrameKind::Deliver, &delivery).await?;
+        self.delivered = seq;
+        self.window.push_back((seq, bytes));
+        self.window_bytes += bytes;
+        Ok(())
+    }
+
+    async fn feed<T: serde::Serialize + Structure>(&mut self, kind: FrameKind, body: &T) -> Result<(), End> {
+        let frame = self.sealer.seal(kind, body)?;
+        tokio::select! {
+            fed = self.wire.feed(frame) => fed,
+            // A connection that takes nothing must still make way for a newer one.
+            ending = self.slot.ended() => Err(ending.0.into()),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        tokio::select! {
+            flushed = self.wire.flush() => flushed,
+            ending = self.slot.ended() => Err(ending.0.into()),
+        }
+    }
+}
+
+fn body<T: serde::de::DeserializeOwned + Structure>(frame: &VerifiedFrame) -> Result<T, End> {
+    codec::decode(frame.body()).map_err(|_| End::Because(ErrorCode::MalformedBody, frame.kind().number()))
+}

@@ -1,0 +1,99 @@
+//! From the upgrade to the first session frame.
+
+use std::sync::Arc;
+
+use susurro_protocol::command::Ack;
+use susurro_protocol::event::ErrorNotice;
+use susurro_protocol::frame::{FrameKind, RawFrame};
+use susurro_protocol::session::{FrameOpener, FrameSealer};
+use susurro_protocol::{ErrorCode, MailboxSeq, codec, handshake};
+
+use super::wire::{End, Wire};
+use crate::domain::Error;
+use crate::domain::token::Claims;
+use crate::ports::Slot;
+use crate::service::Relay;
+
+/// A connection that its device has proven to be its own.
+pub(super) struct Session {
+    pub(super) sealer: FrameSealer,
+    pub(super) opener: FrameOpener,
+    /// Where delivery starts.
+    pub(super) cursor: MailboxSeq,
+    pub(super) slot: Arc<Slot>,
+}
+
+/// Why there is no session.
+pub(super) struct Failed {
+    pub(super) end: End,
+    /// What can still be said to the client under the session's keys.
+    pub(super) sealer: Option<FrameSealer>,
+}
+
+/// Answers `Hello` and waits for the first `Ack`. Only that proves that the client has the session
+/// keys: a replayed `Hello` gets a `Welcome` and no further, so nothing of the device is touched before.
+pub(super) async fn shake(wire: &mut Wire, relay: &Relay, claims: &Claims, token: &str) -> Result<Session, Failed> {
+    let opened = async {
+        let message = next(wire).await?;
+        let hello = RawFrame::decode(&message)?;
+        relay.open(hello, claims, token).await.map_err(|error| end(&error))
+    };
+    let opened = opened.await.map_err(|end| Failed { end, sealer: None })?;
+    let (sealer, mut opener) = (opened.sealer, opened.opener);
+    let begun = async {
+        wire.feed(opened.welcome).await?;
+        wire.flush().await?;
+        let frame = opener.open_message(&next(wire).await?)?;
+        let kind = frame.kind();
+        if kind != FrameKind::Ack {
+            return Err(End::Because(ErrorCode::UnexpectedFrame, kind.number()));
+        }
+        let malformed = End::Because(ErrorCode::MalformedBody, kind.number());
+        let first: Ack = codec::decode(frame.body()).map_err(|_| malformed)?;
+        if first.cursor != opened.cursor {
+            return Err(End::Because(ErrorCode::UnexpectedFrame, kind.number()));
+        }
+        let slot = relay.attach(claims).await.map_err(|error| end(&error))?;
+        Ok(slot)
+    };
+    let slot = match begun.await {
+        Ok(slot) => slot,
+        Err(end) => return Err(Failed { end, sealer: Some(sealer) }),
+    };
+    // A cursor beyond the head is of a time that a restored relay does not know: everything that
+    // waits is delivered, and the client tells by the message ids what it has.
+    let cursor = if opened.cursor <= opened.head { opened.cursor } else { 0 };
+    if cursor > 0 {
+        relay.acknowledge(claims.device, cursor);
+    }
+    Ok(Session { sealer, opener, cursor, slot })
+}
+
+/// Tells the client why there is no session.
+pub(super) async fn refuse(mut wire: Wire, failed: Failed) {
+    let End::Because(code, about) = failed.end else { return };
+    let notice = ErrorNotice { about, ..ErrorNotice::of(code) };
+    let frame = match failed.sealer {
+        Some(mut sealer) => sealer.seal(FrameKind::Error, &notice).unwrap_or_default(),
+        None => handshake::refuse(&notice),
+    };
+    if wire.feed(frame).await.is_ok() {
+        wire.close(code).await;
+    }
+}
+
+/// The end that an error of a use case means for a connection.
+pub(super) fn end(error: &Error) -> End {
+    if matches!(error, Error::Storage(_) | Error::Internal(_)) {
+        tracing::error!(%error, "a connection failed");
+    }
+    error.code().into()
+}
+
+async fn next(wire: &mut Wire) -> Result<bytes::Bytes, End> {
+    loop {
+        if let Some(message) = wire.receive().await? {
+            return Ok(message);
+        }
+    }
+}

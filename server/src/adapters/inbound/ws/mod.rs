@@ -1,0 +1,78 @@
+//! The door for what happens: WebSocket and frames (`docs/protocol.md`, sections 8 to 12).
+
+mod connection;
+mod handshake;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use susurro_protocol::ErrorCode;
+use susurro_protocol::limits::{FRAME_MAX, HANDSHAKE_SECONDS, IDLE_SECONDS};
+use susurro_protocol::version::SUBPROTOCOL;
+
+use super::bearer;
+use super::problem::Failure;
+use crate::domain::Error;
+use crate::service::Relay;
+use crate::shutdown::Listener;
+
+/// Bytes that are read at once. Most frames are smaller, and every connection has this buffer for
+/// as long as it lives.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// Bytes that are gathered before they are written: many small frames a system call.
+const WRITE_BUFFER: usize = 16 * 1024;
+
+/// How long a connection may take for things.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// From the upgrade to the first session frame.
+    pub handshake: Duration,
+    /// Between two frames of the client, and for one write to get through to it.
+    pub idle: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { handshake: Duration::from_secs(HANDSHAKE_SECONDS), idle: Duration::from_secs(IDLE_SECONDS) }
+    }
+}
+
+#[derive(Clone)]
+struct Door {
+    relay: Arc<Relay>,
+    timing: Timing,
+    shutdown: Listener,
+}
+
+/// The route of the WebSocket.
+pub fn router(relay: Arc<Relay>, timing: Timing, shutdown: Listener) -> Router {
+    Router::new().route("/ws", get(upgrade)).with_state(Door { relay, timing, shutdown })
+}
+
+async fn upgrade(State(door): State<Door>, request: Request) -> Result<Response, Failure> {
+    let (mut parts, _) = request.into_parts();
+    let token = bearer::from_upgrade(&parts).ok_or(ErrorCode::Unauthenticated)?;
+    let claims = door.relay.authenticate(&token).await?;
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &door).await;
+    let upgrade = upgrade.map_err(|_| Error::invalid("this path is for WebSocket upgrades"))?;
+    let upgrade = upgrade.protocols([SUBPROTOCOL]);
+    if upgrade.selected_protocol().is_none() {
+        let why = format!("the subprotocol is {SUBPROTOCOL}");
+        return Err(Error::explained(ErrorCode::UnsupportedVersion, why).into());
+    }
+    Ok(upgrade
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_write_buffer_size(WRITE_BUFFER + 2 * FRAME_MAX)
+        // One byte more than a frame may have: that one gets its own close code.
+        .max_message_size(FRAME_MAX + 1)
+        .max_frame_size(FRAME_MAX + 1)
+        .on_upgrade(move |socket| connection::serve(socket, door.relay, claims, token, door.timing, door.shutdown)))
+}

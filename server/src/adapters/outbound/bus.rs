@@ -1,0 +1,71 @@
+//! Wake-ups inside one process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use susurro_protocol::event::PrekeysLow;
+use susurro_protocol::{DeviceId, ErrorCode};
+
+use crate::domain::message::Waiting;
+use crate::domain::token::FamilyId;
+use crate::ports::{Bus, Ending, Slot};
+
+/// The connections of this process.
+#[derive(Default)]
+pub struct LocalBus {
+    connections: Mutex<HashMap<DeviceId, Connection>>,
+}
+
+struct Connection {
+    family: FamilyId,
+    slot: Arc<Slot>,
+}
+
+impl LocalBus {
+    fn connections(&self) -> MutexGuard<'_, HashMap<DeviceId, Connection>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bus for LocalBus {
+    fn attach(&self, device: DeviceId, family: FamilyId) -> Arc<Slot> {
+        let slot = Arc::new(Slot::default());
+        let before = self.connections().insert(device, Connection { family, slot: slot.clone() });
+        if let Some(before) = before {
+            before.slot.end(Ending(ErrorCode::Superseded));
+        }
+        slot
+    }
+
+    fn detach(&self, device: DeviceId, slot: &Arc<Slot>) {
+        let mut connections = self.connections();
+        if connections.get(&device).is_some_and(|connection| Arc::ptr_eq(&connection.slot, slot)) {
+            connections.remove(&device);
+        }
+    }
+
+    fn deliver(&self, messages: Vec<Waiting>) {
+        let connections = self.connections();
+        for message in messages {
+            if let Some(connection) = connections.get(&message.mailbox) {
+                connection.slot.push(message);
+            }
+        }
+    }
+
+    fn prekeys_low(&self, device: DeviceId, low: PrekeysLow) {
+        if let Some(connection) = self.connections().get(&device) {
+            connection.slot.prekeys_low(low);
+        }
+    }
+
+    fn revoke(&self, family: FamilyId) {
+        for connection in self.connections().values().filter(|connection| connection.family == family) {
+            connection.slot.end(Ending(ErrorCode::TokenRevoked));
+        }
+    }
+
+    fn connections(&self) -> usize {
+        self.connections().len()
+    }
+}

@@ -1,0 +1,304 @@
+//! Everything in memory: the store of tests, under the same contract as the one on disk.
+
+mod mailboxes;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use susurro_protocol::rest::{KeyCount, SignedText};
+use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MessageId, PrekeyId};
+
+use crate::domain::Error;
+use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList};
+use crate::domain::message::{ChatRecord, Member, Roster, Waiting};
+use crate::domain::prekey::{self, Item, Known};
+use crate::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation, ShownToken, rotate};
+use crate::ports::{Accounts, Answer, Chats, Claimed, Commits, Devices, Prekeys, Sessions};
+
+/// A relay's store that forgets everything when it is dropped.
+pub struct MemoryStore {
+    state: Mutex<State>,
+    mailbox_max: u64,
+    commits: Arc<dyn Commits>,
+}
+
+#[derive(Default)]
+struct State {
+    accounts: BTreeMap<AccountName, Registered>,
+    devices: HashMap<DeviceId, Device>,
+    mailboxes: HashMap<DeviceId, Mailbox>,
+    sent: HashMap<(DeviceId, MessageId), ([u8; 32], u64)>,
+    chats: BTreeMap<ChatId, ([AccountId; 2], u64)>,
+    /// The content of a prekey, or only its hash when it was given out.
+    prekeys: HashMap<DeviceId, BTreeMap<(u8, PrekeyId), ([u8; 32], Option<Vec<u8>>)>>,
+    families: HashMap<FamilyId, Family>,
+    refresh_tokens: HashMap<RefreshHash, (FamilyId, bool, u64)>,
+}
+
+struct Registered {
+    account: Account,
+    credentials: Credentials,
+    list_version: u64,
+    list: SignedText,
+    devices: Vec<DeviceId>,
+}
+
+#[derive(Default)]
+struct Mailbox {
+    head: u64,
+    waiting: BTreeMap<u64, (Waiting, Option<u64>)>,
+}
+
+struct Family {
+    account: AccountId,
+    device: DeviceId,
+    expires: u64,
+    revoked: bool,
+}
+
+impl MemoryStore {
+    /// Empty. `commits` hears of every stored message.
+    #[must_use]
+    pub fn new(mailbox_max: u64, commits: Arc<dyn Commits>) -> Self {
+        Self { state: Mutex::default(), mailbox_max, commits }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn by_id(&self, id: AccountId) -> Option<&Registered> {
+        self.accounts.values().find(|registered| registered.account.id == id)
+    }
+
+    fn record(&self, chat: ChatId) -> Option<ChatRecord> {
+        let (members, created) = self.chats.get(&chat)?;
+        let named = |id: &AccountId| self.by_id(*id).map(|registered| (*id, registered.account.name.clone()));
+        let mut members: Vec<_> = members.iter().filter_map(named).collect();
+        members.sort_unstable();
+        Some(ChatRecord { chat, members, created: *created })
+    }
+
+    fn held(&self, device: DeviceId) -> KeyCount {
+        let keys = self.prekeys.get(&device).into_iter().flatten();
+        prekey::count(&keys.filter(|(_, (_, content))| content.is_some()).map(|(id, _)| *id).collect::<Vec<_>>())
+    }
+}
+
+fn done<'a, T: Send + 'a>(outcome: Result<T, Error>) -> Answer<'a, T> {
+    Box::pin(std::future::ready(outcome))
+}
+
+impl Accounts for MemoryStore {
+    fn register(&self, new: NewAccount) -> Answer<'_, ()> {
+        let mut state = self.state();
+        if state.by_id(new.account.id).is_some() {
+            return done(Err(ErrorCode::AccountExists.into()));
+        }
+        if state.accounts.contains_key(&new.account.name) {
+            return done(Err(ErrorCode::NameTaken.into()));
+        }
+        if new.list.certificates().iter().any(|c| state.devices.contains_key(&c.body().device)) {
+            return done(Err(Error::explained(ErrorCode::InvalidDeviceList, "the device identifier is taken")));
+        }
+        for certificate in new.list.certificates() {
+            let device = certificate.body().device;
+            state.devices.insert(device, Device { account: new.account.id, device, certificate: certificate.clone() });
+            state.mailboxes.insert(device, Mailbox::default());
+        }
+        let registered = Registered {
+            credentials: Credentials { account: new.account.id, stretch: new.stretch, verifier: new.verifier },
+            list_version: new.list.body().version,
+            list: SignedText::of(new.list.signed()),
+            devices: new.list.certificates().iter().map(|c| c.body().device).collect(),
+            account: new.account,
+        };
+        state.accounts.insert(registered.account.name.clone(), registered);
+        done(Ok(()))
+    }
+
+    fn by_id(&self, id: AccountId) -> Answer<'_, Option<Account>> {
+        done(Ok(self.state().by_id(id).map(|registered| registered.account.clone())))
+    }
+
+    fn by_name<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<Account>> {
+        done(Ok(self.state().accounts.get(name).map(|registered| registered.account.clone())))
+    }
+
+    fn credentials<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<Credentials>> {
+        done(Ok(self.state().accounts.get(name).map(|registered| registered.credentials.clone())))
+    }
+
+    fn set_display_name(&self, id: AccountId, display_name: Option<String>) -> Answer<'_, ()> {
+        let mut state = self.state();
+        if let Some(registered) = state.accounts.values_mut().find(|registered| registered.account.id == id) {
+            registered.account.display_name = display_name;
+        }
+        done(Ok(()))
+    }
+
+    fn search<'a>(&'a self, prefix: &'a str, after: &'a str, limit: u32) -> Answer<'a, Vec<Account>> {
+        let state = self.state();
+        let found = state.accounts.values().map(|registered| &registered.account);
+        let found = found.filter(|account| account.name.as_str().starts_with(prefix) && account.name.as_str() > after);
+        done(Ok(found.take(limit as usize).cloned().collect()))
+    }
+}
+
+impl Devices for MemoryStore {
+    fn list(&self, account: AccountId) -> Answer<'_, Option<StoredList>> {
+        let state = self.state();
+        let list = |registered: &Registered| StoredList {
+            account,
+            name: registered.account.name.clone(),
+            list: registered.list.clone(),
+        };
+        done(Ok(state.by_id(account).map(list)))
+    }
+
+    fn device(&self, device: DeviceId) -> Answer<'_, Option<Device>> {
+        done(Ok(self.state().devices.get(&device).cloned()))
+    }
+}
+
+impl Chats for MemoryStore {
+    fn open_direct(&self, chat: ChatId, members: [AccountId; 2], now: u64) -> Answer<'_, (ChatRecord, bool)> {
+        let mut state = self.state();
+        let made = !state.chats.contains_key(&chat);
+        state.chats.entry(chat).or_insert((members, now));
+        let record = state.record(chat).ok_or_else(|| Error::Internal("a chat without members".to_owned()));
+        done(record.map(|record| (record, made)))
+    }
+
+    fn chat(&self, chat: ChatId) -> Answer<'_, Option<ChatRecord>> {
+        done(Ok(self.state().record(chat)))
+    }
+
+    fn of_account(&self, account: AccountId, after: Option<ChatId>, limit: u32) -> Answer<'_, Vec<ChatRecord>> {
+        let state = self.state();
+        let mine = state.chats.iter().filter(|(chat, (members, _))| members.contains(&account) && Some(**chat) > after);
+        done(Ok(mine.take(limit as usize).filter_map(|(chat, _)| state.record(*chat)).collect()))
+    }
+
+    fn roster(&self, chat: ChatId) -> Answer<'_, Option<Arc<Roster>>> {
+        let state = self.state();
+        let member = |id: &AccountId| {
+            let registered = state.by_id(*id)?;
+            Some(Member { account: *id, list_version: registered.list_version, devices: registered.devices.clone() })
+        };
+        let roster = state.chats.get(&chat).map(|(members, _)| members.iter().filter_map(member).collect());
+        done(Ok(roster.map(|members| Arc::new(Roster { members }))))
+    }
+}
+
+impl Prekeys for MemoryStore {
+    fn publish(&self, device: DeviceId, items: Vec<Item>) -> Answer<'_, KeyCount> {
+        let mut state = self.state();
+        if !state.devices.contains_key(&device) {
+            return done(Err(ErrorCode::UnknownDevice.into()));
+        }
+        let keys = state.prekeys.entry(device).or_default();
+        let known = |(id, (hash, content)): (&(u8, u64), &([u8; 32], Option<Vec<u8>>))| Known {
+            kind: id.0,
+            id: id.1,
+            hash: *hash,
+            held: content.is_some(),
+        };
+        let plan = match prekey::plan(&keys.iter().map(known).collect::<Vec<_>>(), items) {
+            Ok(plan) => plan,
+            Err(refused) => return done(Err(refused)),
+        };
+        for gone in plan.retire {
+            keys.entry(gone).and_modify(|(_, content)| *content = None);
+        }
+        for item in plan.add {
+            keys.insert((item.kind, item.id), (item.hash(), Some(item.content)));
+        }
+        done(Ok(state.held(device)))
+    }
+
+    fn count(&self, device: DeviceId) -> Answer<'_, KeyCount> {
+        done(Ok(self.state().held(device)))
+    }
+
+    fn claim(&self, devices: Vec<DeviceId>) -> Answer<'_, Vec<Claimed>> {
+        let mut state = self.state();
+        let mut claimed = Vec::new();
+        for device in devices {
+            let keys = state.prekeys.entry(device).or_default();
+            let oldest = |kind: u8| {
+                let mut held = keys.iter().filter(|((k, _), (_, content))| *k == kind && content.is_some());
+                held.next().map(|((_, id), (_, content))| Item {
+                    kind,
+                    id: *id,
+                    content: content.clone().unwrap_or_default(),
+                })
+            };
+            let oldest: Vec<Item> = (0..=3).filter_map(oldest).collect();
+            let Some((bundle, spent)) = prekey::bundle(device, &oldest) else { continue };
+            for gone in spent {
+                keys.entry(gone).and_modify(|(_, content)| *content = None);
+            }
+            claimed.push(Claimed { bundle, left: state.held(device) });
+        }
+        done(Ok(claimed))
+    }
+}
+
+impl Sessions for MemoryStore {
+    fn begin(&self, new: NewFamily) -> Answer<'_, ()> {
+        let mut state = self.state();
+        let family = Family { account: new.account, device: new.device, expires: new.expires, revoked: false };
+        state.families.insert(new.family, family);
+        state.refresh_tokens.insert(new.refresh, (new.family, false, new.expires));
+        done(Ok(()))
+    }
+
+    fn rotate(&self, shown: RefreshHash, new: RefreshHash, now: u64, expires: u64) -> Answer<'_, Rotation> {
+        let mut state = self.state();
+        let known = state.refresh_tokens.get(&shown).and_then(|(family, used, expires)| {
+            let known = state.families.get(family)?;
+            Some(ShownToken {
+                account: known.account,
+                device: known.device,
+                family: *family,
+                revoked: known.revoked,
+                used: *used,
+                expires: *expires,
+            })
+        });
+        let rotation = rotate(known.as_ref(), now);
+        match rotation {
+            Rotation::Rotated { family, .. } => {
+                state.refresh_tokens.entry(shown).and_modify(|(_, used, _)| *used = true);
+                state.refresh_tokens.insert(new, (family, false, expires));
+                state.families.entry(family).and_modify(|known| known.expires = expires);
+            }
+            Rotation::Reused(family) => {
+                state.families.entry(family).and_modify(|known| known.revoked = true);
+            }
+            Rotation::Unknown | Rotation::Expired | Rotation::Revoked => {}
+        }
+        done(Ok(rotation))
+    }
+
+    fn revoke(&self, family: FamilyId, _now: u64) -> Answer<'_, ()> {
+        self.state().families.entry(family).and_modify(|known| known.revoked = true);
+        done(Ok(()))
+    }
+
+    fn is_revoked(&self, family: FamilyId) -> Answer<'_, bool> {
+        done(Ok(self.state().families.get(&family).is_some_and(|known| known.revoked)))
+    }
+
+    fn expire(&self, now: u64, batch: u32) -> Answer<'_, u64> {
+        let mut state = self.state();
+        let over = state.families.iter().filter(|(_, family)| family.expires <= now).map(|(id, _)| *id);
+        let over: Vec<FamilyId> = over.take(batch as usize).collect();
+        state.families.retain(|id, _| !over.contains(id));
+        state.refresh_tokens.retain(|_, (family, _, _)| !over.contains(family));
+        done(Ok(over.len() as u64))
+    }
+}

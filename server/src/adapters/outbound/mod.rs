@@ -1,0 +1,9 @@
+//! Adapters that the relay calls.
+
+pub mod argon2;
+pub mod bus;
+pub mod jwt;
+pub mod memory;
+pub mod secrets;
+pub mod sqlite;
+pub mod system;

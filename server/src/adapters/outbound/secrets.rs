@@ -1,0 +1,176 @@
+//! The relay's own secrets, in files beside the database: made at the first start, readable by
+//! their owner alone. A stolen database without them opens no account.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use hkdf::Hkdf;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// Name of the relay's long-term Ed25519 key.
+const RELAY_KEY: &str = "relay.key";
+
+/// Name of the secret that password hashes, nonces and made-up salts are keyed with.
+const PEPPER: &str = "pepper.key";
+
+/// Names of keys for access tokens: this, a number, and [`TOKEN_SUFFIX`]. The highest number signs.
+const TOKEN_PREFIX: &str = "token-";
+const TOKEN_SUFFIX: &str = ".key";
+
+/// Everything that only this relay knows.
+pub struct Secrets {
+    /// Seed of the relay's long-term key.
+    pub relay: Zeroizing<[u8; 32]>,
+    /// Key of password hashes.
+    pub passwords: Zeroizing<[u8; 32]>,
+    /// Key of login nonces.
+    pub nonces: Zeroizing<[u8; 32]>,
+    /// Key of salts for names that nobody has.
+    pub salts: Zeroizing<[u8; 32]>,
+    /// Key ids and Ed25519 seeds of access tokens.
+    pub tokens: Vec<(String, Zeroizing<[u8; 32]>)>,
+}
+
+/// Why a secret cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file cannot be read or made.
+    #[error("cannot use the secret {}: {why}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// The file does not hold a secret.
+    #[error(
+        "the secret {} does not hold 64 hexadecimal digits; restore it from a backup (a new one would lock people out)",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Others than the owner can read it.
+    #[error("the secret {} can be read by others; run: chmod 600 {}", path.display(), path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Secrets {
+    /// Reads the secrets in `directory`; makes those that are missing.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`]; nothing is overwritten.
+    pub fn open(directory: &Path) -> Result<Self, SecretError> {
+        let relay = secret(&directory.join(RELAY_KEY))?;
+        let pepper = secret(&directory.join(PEPPER))?;
+        let mut tokens = token_keys(directory)?;
+        if tokens.is_empty() {
+            secret(&directory.join(format!("{TOKEN_PREFIX}0001{TOKEN_SUFFIX}")))?;
+            tokens = token_keys(directory)?;
+        }
+        Ok(Self {
+            relay,
+            passwords: derive(&pepper, b"susurro-server/passwords"),
+            nonces: derive(&pepper, b"susurro-server/login-nonces"),
+            salts: derive(&pepper, b"susurro-server/invented-salts"),
+            tokens,
+        })
+    }
+}
+
+fn token_keys(directory: &Path) -> Result<Vec<(String, Zeroizing<[u8; 32]>)>, SecretError> {
+    let unusable = |why| SecretError::Unusable { path: directory.to_owned(), why };
+    let mut keys = Vec::new();
+    for entry in fs::read_dir(directory).map_err(unusable)? {
+        let name = entry.map_err(unusable)?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(TOKEN_PREFIX)?.strip_suffix(TOKEN_SUFFIX));
+        let Some(number) = number else { continue };
+        let seed = secret(&directory.join(&name))?;
+        let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key();
+        let print: String = Sha256::digest(public.as_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        keys.push((format!("{number}-{print}"), seed));
+    }
+    Ok(keys)
+}
+
+/// Reads a secret, or makes it.
+fn secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, SecretError> {
+    let unusable = |why| SecretError::Unusable { path: path.to_owned(), why };
+    match fs::read_to_string(path).map(Zeroizing::new) {
+        Ok(text) => {
+            check_mode(path)?;
+            parse(text.trim_end()).ok_or_else(|| SecretError::Damaged { path: path.to_owned() })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut secret = Zeroizing::new([0; 32]);
+            getrandom::fill(&mut secret[..]).map_err(|why| unusable(io::Error::other(why.to_string())))?;
+            write(path, &secret).map_err(unusable)?;
+            Ok(secret)
+        }
+        Err(error) => Err(unusable(error)),
+    }
+}
+
+/// Writes under another name first: a file of the right name is always whole.
+fn write(path: &Path, secret: &[u8; 32]) -> io::Result<()> {
+    let unfinished = path.with_extension("new");
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut file = options.open(&unfinished)?;
+    let text: Zeroizing<String> = Zeroizing::new(secret.iter().map(|byte| format!("{byte:02x}")).collect());
+    file.write_all(text.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    match path.parent() {
+        Some(directory) => fs::File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn check_mode(path: &Path) -> Result<(), SecretError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let found = fs::metadata(path).map_err(|why| SecretError::Unusable { path: path.to_owned(), why })?;
+        if found.permissions().mode() & 0o077 != 0 {
+            return Err(SecretError::Exposed { path: path.to_owned() });
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
+fn parse(text: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
+    let mut secret = Zeroizing::new([0; 32]);
+    for (byte, pair) in secret.iter_mut().zip(digits.as_chunks::<2>().0) {
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(secret)
+}
+
+fn derive(pepper: &[u8; 32], label: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    // 32 bytes are far below HKDF's limit, its only error.
+    let _ = Hkdf::<Sha256>::new(None, pepper).expand(label, &mut key[..]);
+    key
+}

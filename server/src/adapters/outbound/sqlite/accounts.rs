@@ -1,0 +1,176 @@
+//! The accounts and devices ports.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+use susurro_protocol::codec;
+use susurro_protocol::rest::StretchParams;
+use susurro_protocol::{AccountId, AccountName, DeviceId, ErrorCode};
+
+use super::SqliteStore;
+use super::fault::{self, Fault};
+use super::rows::{bytes, certificate, damaged, fixed, list, number, optional_text, salt, signed, text};
+use crate::domain::Error;
+use crate::domain::account::{Account, Credentials, Device, NewAccount, Role, StoredList, Verifier};
+use crate::ports::{Accounts, Answer, Devices};
+
+impl Accounts for SqliteStore {
+    fn register(&self, new: NewAccount) -> Answer<'_, ()> {
+        self.writer.change(move |connection| Box::pin(register(connection, new)))
+    }
+
+    fn by_id(&self, id: AccountId) -> Answer<'_, Option<Account>> {
+        Box::pin(async move {
+            let select = "SELECT account, name, display_name, role, created FROM accounts WHERE account = ?";
+            let query = sqlx::query(select).bind(id.as_bytes().to_vec());
+            let row = query.fetch_optional(&self.readers).await.map_err(|why| fault::error(&why))?;
+            row.as_ref().map(account).transpose()
+        })
+    }
+
+    fn by_name<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<Account>> {
+        Box::pin(async move {
+            let select = "SELECT account, name, display_name, role, created FROM accounts WHERE name = ?";
+            let query = sqlx::query(select).bind(name.as_str());
+            let row = query.fetch_optional(&self.readers).await.map_err(|why| fault::error(&why))?;
+            row.as_ref().map(account).transpose()
+        })
+    }
+
+    fn credentials<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<Credentials>> {
+        Box::pin(async move {
+            let select = "SELECT account, scheme, salt, memory_kib, passes, lanes, verifier_salt, verifier \
+                          FROM accounts WHERE name = ?";
+            let query = sqlx::query(select).bind(name.as_str());
+            let row = query.fetch_optional(&self.readers).await.map_err(|why| fault::error(&why))?;
+            row.as_ref().map(credentials).transpose()
+        })
+    }
+
+    fn set_display_name(&self, id: AccountId, display_name: Option<String>) -> Answer<'_, ()> {
+        self.writer.change(move |connection| {
+            Box::pin(async move {
+                let update = sqlx::query("UPDATE accounts SET display_name = ? WHERE account = ?");
+                update.bind(display_name).bind(id.as_bytes().to_vec()).execute(connection).await?;
+                Ok(())
+            })
+        })
+    }
+
+    fn search<'a>(&'a self, prefix: &'a str, after: &'a str, limit: u32) -> Answer<'a, Vec<Account>> {
+        Box::pin(async move {
+            let select = "SELECT account, name, display_name, role, created FROM accounts \
+                          WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?";
+            let end = crate::domain::account::after_prefix(prefix);
+            let query = sqlx::query(select).bind(prefix).bind(end).bind(after).bind(limit);
+            let rows = query.fetch_all(&self.readers).await.map_err(|why| fault::error(&why))?;
+            rows.iter().map(account).collect()
+        })
+    }
+}
+
+impl Devices for SqliteStore {
+    fn list(&self, account: AccountId) -> Answer<'_, Option<StoredList>> {
+        Box::pin(async move {
+            let query = sqlx::query("SELECT name, device_list FROM accounts WHERE account = ?");
+            let query = query.bind(account.as_bytes().to_vec());
+            let row = query.fetch_optional(&self.readers).await.map_err(|why| fault::error(&why))?;
+            row.map(|row| Ok(StoredList { account, name: name(&row, 0)?, list: list(bytes(&row, 1)?) })).transpose()
+        })
+    }
+
+    fn device(&self, device: DeviceId) -> Answer<'_, Option<Device>> {
+        Box::pin(async move {
+            let query = sqlx::query("SELECT account, certificate FROM devices WHERE device = ?");
+            let query = query.bind(device.as_bytes().to_vec());
+            let row = query.fetch_optional(&self.readers).await.map_err(|why| fault::error(&why))?;
+            row.map(|row| {
+                let account = AccountId::from_bytes(fixed(&row, 0)?);
+                Ok(Device { account, device, certificate: certificate(&bytes(&row, 1)?)? })
+            })
+            .transpose()
+        })
+    }
+}
+
+async fn register(connection: &mut SqliteConnection, new: NewAccount) -> Result<(), Fault> {
+    let NewAccount { account, stretch, verifier, list } = new;
+    let id = account.id.as_bytes().to_vec();
+    let taken = sqlx::query("SELECT account = ?1, name = ?2 FROM accounts WHERE account = ?1 OR name = ?2")
+        .bind(&id)
+        .bind(account.name.as_str())
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in &taken {
+        // The name first: somebody who tries twice with one key learns that they have succeeded.
+        let code = if row.try_get::<bool, usize>(0)? { ErrorCode::AccountExists } else { ErrorCode::NameTaken };
+        return Err(Error::from(code).into());
+    }
+    sqlx::query(
+        "INSERT INTO accounts (account, name, display_name, role, created, scheme, salt, memory_kib, passes, lanes, \
+         verifier_salt, verifier, list_version, device_list) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&id)
+    .bind(account.name.as_str())
+    .bind(account.display_name)
+    .bind(account.role.as_str())
+    .bind(signed(account.created))
+    .bind(stretch.scheme)
+    .bind(stretch.salt.0.to_vec())
+    .bind(stretch.memory_kib)
+    .bind(stretch.passes)
+    .bind(stretch.lanes)
+    .bind(verifier.salt.to_vec())
+    .bind(verifier.hash.to_vec())
+    .bind(signed(list.body().version))
+    .bind(codec::encode(list.signed()))
+    .execute(&mut *connection)
+    .await?;
+    for certificate in list.certificates() {
+        let device = certificate.body().device.as_bytes().to_vec();
+        let known = sqlx::query("SELECT 1 FROM devices WHERE device = ?").bind(&device);
+        if known.fetch_optional(&mut *connection).await?.is_some() {
+            let why = "the device identifier is another account's: choose a random one";
+            return Err(Error::explained(ErrorCode::InvalidDeviceList, why).into());
+        }
+        let number = sqlx::query("INSERT INTO devices (device, account, certificate) VALUES (?, ?, ?)")
+            .bind(device)
+            .bind(&id)
+            .bind(codec::encode(certificate.signed()))
+            .execute(&mut *connection)
+            .await?
+            .last_insert_rowid();
+        sqlx::query("INSERT INTO mailboxes (device) VALUES (?)").bind(number).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The columns account, name, display_name, role, created.
+fn account(row: &SqliteRow) -> Result<Account, Error> {
+    Ok(Account {
+        id: AccountId::from_bytes(fixed(row, 0)?),
+        name: name(row, 1)?,
+        display_name: optional_text(row, 2)?,
+        role: Role::of_name(&text(row, 3)?),
+        created: number(row, 4)?,
+    })
+}
+
+fn credentials(row: &SqliteRow) -> Result<Credentials, Error> {
+    let cost = |column| number(row, column).map(|cost| u32::try_from(cost).unwrap_or(u32::MAX));
+    Ok(Credentials {
+        account: AccountId::from_bytes(fixed(row, 0)?),
+        stretch: StretchParams {
+            scheme: text(row, 1)?,
+            salt: salt(row, 2)?,
+            memory_kib: cost(3)?,
+            passes: cost(4)?,
+            lanes: cost(5)?,
+        },
+        verifier: Verifier { salt: fixed(row, 6)?, hash: fixed(row, 7)? },
+    })
+}
+
+/// A name that the relay wrote.
+pub(super) fn name(row: &SqliteRow, column: usize) -> Result<AccountName, Error> {
+    text(row, column)?.parse().map_err(|_| damaged("a name is none"))
+}

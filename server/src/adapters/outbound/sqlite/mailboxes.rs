@@ -1,0 +1,91 @@
+//! The mailboxes port.
+
+use futures_util::TryStreamExt as _;
+use sqlx::Row as _;
+use susurro_protocol::{AccountId, ChatId, DeviceId, MailboxSeq, MessageId};
+
+use super::rows::{self, fixed, number, signed};
+use super::{SqliteStore, fault};
+use crate::domain::Error;
+use crate::domain::message::{NewMessage, Waiting};
+use crate::ports::{Answer, MailboxState, Mailboxes, Receipt};
+
+impl Mailboxes for SqliteStore {
+    fn deposit(&self, message: NewMessage) -> Answer<'_, Receipt> {
+        Box::pin(async move {
+            let receipt = self.writer.deposit(message).await?;
+            let receipt: Receipt = Box::pin(async move {
+                receipt.await.unwrap_or_else(|_| Err(Error::Storage("the store is closed".to_owned())))
+            });
+            Ok(receipt)
+        })
+    }
+
+    fn acknowledge(&self, mailbox: DeviceId, cursor: MailboxSeq) {
+        self.writer.acknowledge(mailbox, cursor);
+    }
+
+    fn read(&self, mailbox: DeviceId, after: MailboxSeq, limit: u32, bytes: usize) -> Answer<'_, Vec<Waiting>> {
+        Box::pin(async move {
+            let select = "SELECT m.seq, m.message, m.chat, d.account, d.device, m.stored_at, m.body \
+                          FROM messages m JOIN devices d ON d.number = m.sender \
+                          WHERE m.mailbox = (SELECT number FROM devices WHERE device = ?) AND m.seq > ? \
+                          ORDER BY m.seq LIMIT ?";
+            let query = sqlx::query(select).bind(mailbox.as_bytes().to_vec()).bind(signed(after)).bind(limit);
+            let mut found = query.fetch(&self.readers);
+            let (mut read, mut size) = (Vec::new(), 0);
+            while let Some(row) = found.try_next().await.map_err(|why| fault::error(&why))? {
+                let ciphertext = rows::bytes(&row, 6)?;
+                size += ciphertext.len();
+                if size > bytes && !read.is_empty() {
+                    break;
+                }
+                read.push(Waiting {
+                    mailbox,
+                    seq: number(&row, 0)?,
+                    message: MessageId::from_bytes(fixed(&row, 1)?),
+                    chat: ChatId::from_bytes(fixed(&row, 2)?),
+                    sender: AccountId::from_bytes(fixed(&row, 3)?),
+                    sender_device: DeviceId::from_bytes(fixed(&row, 4)?),
+                    stored_at: number(&row, 5)?,
+                    ciphertext: ciphertext.into(),
+                });
+            }
+            Ok(read)
+        })
+    }
+
+    fn state(&self, mailbox: DeviceId) -> Answer<'_, Option<MailboxState>> {
+        Box::pin(async move {
+            let select = "SELECT m.head, m.waiting FROM devices d JOIN mailboxes m ON m.device = d.number \
+                          WHERE d.device = ?";
+            let query = sqlx::query(select).bind(mailbox.as_bytes().to_vec());
+            let row = query.fetch_optional(&self.readers).await.map_err(|why| fault::error(&why))?;
+            row.map(|row| Ok(MailboxState { head: number(&row, 0)?, waiting: number(&row, 1)? })).transpose()
+        })
+    }
+
+    fn recall(&self, sender: DeviceId, message: MessageId) -> Answer<'_, Option<([u8; 32], u64)>> {
+        Box::pin(async move {
+            let select = "SELECT content, stored_at FROM sent \
+                          WHERE device = (SELECT number FROM devices WHERE device = ?) AND message = ?";
+            let query = sqlx::query(select).bind(sender.as_bytes().to_vec()).bind(message.as_bytes().to_vec());
+            let row = query.fetch_optional(&self.readers).await.map_err(|why| fault::error(&why))?;
+            row.map(|row| Ok((fixed(&row, 0)?, number(&row, 1)?))).transpose()
+        })
+    }
+
+    fn expire(&self, now: u64, batch: u32) -> Answer<'_, u64> {
+        Box::pin(self.writer.expire(now, batch))
+    }
+
+    fn ready(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            if !self.writer.is_healthy() {
+                return Err(Error::Storage("the last commit failed".to_owned()));
+            }
+            let row = sqlx::query("SELECT 1").fetch_one(&self.readers).await.map_err(|why| fault::error(&why))?;
+            row.try_get::<i64, usize>(0).map(|_| ()).map_err(|why| fault::error(&why))
+        })
+    }
+}

@@ -1,0 +1,45 @@
+//! The schema and its versions (`migrations/sqlite`).
+
+use std::borrow::Cow;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{SqlSafeStr as _, SqliteConnection};
+
+macro_rules! migrations {
+    ($($version:literal $name:literal;)+) => {
+        vec![$(
+            migration($version, $name, MigrationType::ReversibleUp, include_str!(
+                concat!("../../../../../migrations/sqlite/", $name, ".up.sql"))),
+            migration($version, $name, MigrationType::ReversibleDown, include_str!(
+                concat!("../../../../../migrations/sqlite/", $name, ".down.sql"))),
+        )+]
+    };
+}
+
+fn migrator() -> Migrator {
+    Migrator::with_migrations(migrations! {
+        1 "0001_relay";
+    })
+}
+
+fn migration(version: i64, name: &'static str, kind: MigrationType, sql: &'static str) -> Migration {
+    Migration::new(version, Cow::Borrowed(name), kind, sql.into_sql_str(), false)
+}
+
+/// Brings the schema up to date.
+///
+/// # Errors
+///
+/// [`MigrateError::VersionMissing`] for a database that a newer relay has written.
+pub async fn migrate_up(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+    migrator().run(connection).await
+}
+
+/// Takes the schema back to `version`; 0 for an empty one. Loses what the newer tables held.
+///
+/// # Errors
+///
+/// As [`migrate_up`].
+pub async fn migrate_down(connection: &mut SqliteConnection, version: i64) -> Result<(), MigrateError> {
+    migrator().undo(connection, version).await
+}

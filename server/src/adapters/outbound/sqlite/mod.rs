@@ -1,0 +1,72 @@
+//! The store of an embedded relay: one SQLite file, one writer, a few readers.
+
+mod accounts;
+mod chats;
+mod deposit;
+mod fault;
+mod mailboxes;
+mod migrate;
+mod open;
+mod prekeys;
+mod rows;
+mod sessions;
+mod writer;
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::SqlitePool;
+use susurro_protocol::ChatId;
+
+pub use migrate::{migrate_down, migrate_up};
+pub use open::{OpenError, Options};
+
+use self::writer::Writer;
+use crate::domain::message::Roster;
+use crate::domain::token::FamilyId;
+use crate::ports::Commits;
+
+/// Rosters that are kept in memory; more chats than these are read again now and then.
+const ROSTERS_KEPT: usize = 10_000;
+
+/// A relay's SQLite database.
+pub struct SqliteStore {
+    readers: SqlitePool,
+    writer: Writer,
+    rosters: Mutex<HashMap<ChatId, Arc<Roster>>>,
+    revoked: Arc<Mutex<HashSet<FamilyId>>>,
+}
+
+impl SqliteStore {
+    /// Opens or makes the database and brings its schema up to date. `commits` hears of every
+    /// stored message.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] says what is wrong with the file; nothing is overwritten.
+    pub async fn open(options: &Options, commits: Arc<dyn Commits>) -> Result<Self, OpenError> {
+        let (connection, readers) = open::open(options).await?;
+        let revoked = sessions::load_revoked(&readers).await.map_err(|why| OpenError::read(options, &why))?;
+        let writer = Writer::start(connection, options.mailbox_max, commits);
+        Ok(Self { readers, writer, rosters: Mutex::default(), revoked: Arc::new(Mutex::new(revoked)) })
+    }
+
+    /// Writes what waits and closes the file.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+
+    fn kept_roster(&self, chat: &ChatId) -> Option<Arc<Roster>> {
+        self.rosters.lock().unwrap_or_else(PoisonError::into_inner).get(chat).cloned()
+    }
+
+    fn keep_roster(&self, chat: ChatId, roster: Arc<Roster>) {
+        let mut kept = self.rosters.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= ROSTERS_KEPT {
+            kept.clear();
+        }
+        kept.insert(chat, roster);
+    }
+}

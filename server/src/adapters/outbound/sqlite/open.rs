@@ -1,0 +1,219 @@
+//! Opening the file: new, present, damaged, or from the future.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool};
+
+use super::migrate::migrate_up;
+
+/// Readers beside the one writer: reads are short, and a core more would find no work.
+const READERS: u32 = 3;
+
+/// Bytes of a database up to which every page is looked at before it is used. Larger ones are
+/// still checked for their length and header.
+const CHECKED_WHOLE: u64 = 256 * 1024 * 1024;
+
+/// Bytes of one page.
+const PAGE: u32 = 4096;
+
+/// What to open.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The file.
+    pub path: PathBuf,
+    /// Messages that wait in one mailbox before senders are told that it is full.
+    pub mailbox_max: u64,
+    /// Bytes that the file may grow to; `None` for as large as the disk.
+    pub size_max: Option<u64>,
+}
+
+/// Why a database was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory or file cannot be used.
+    #[error("cannot use the database {}: {why}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
+    /// The file is not what a relay left behind.
+    #[error(
+        "the database {} is damaged ({why}); nothing was changed. Restore it from a backup, or move it away to start empty",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        why: String,
+    },
+    /// A newer relay has written it.
+    #[error(
+        "the database {} was written by a newer susurro-server (schema {version}); start that version, or restore an older backup",
+        path.display()
+    )]
+    FromTheFuture {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        version: i64,
+    },
+}
+
+impl OpenError {
+    /// The error of a read that failed.
+    pub(super) fn read(options: &Options, why: &crate::domain::Error) -> Self {
+        Self::Damaged { path: options.path.clone(), why: why.to_string() }
+    }
+}
+
+/// Opens the one writing connection and the readers.
+pub(super) async fn open(options: &Options) -> Result<(SqliteConnection, SqlitePool), OpenError> {
+    let path = &options.path;
+    match fs::metadata(path) {
+        Ok(found) => look_at(path, found.len()).await?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path).await?,
+        Err(error) => return Err(unusable(path, &error)),
+    }
+    let mut writer = connect(&write_options(options), path).await?;
+    migrate_up(&mut writer).await.map_err(|error| migration_failed(path, &error))?;
+
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(base_options(path).pragma("query_only", "ON"))
+        .await
+        .map_err(|error| failed(path, &error))?;
+    Ok((writer, readers))
+}
+
+/// Makes the file under another name first, so that a file of the right name is always whole: an
+/// empty one is damage, never a first start that was interrupted.
+async fn create(path: &Path) -> Result<(), OpenError> {
+    let unfinished = path.with_extension("db.new");
+    for leftover in [unfinished.clone(), with_suffix(&unfinished, "-wal"), with_suffix(&unfinished, "-shm")] {
+        match fs::remove_file(&leftover) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(&leftover, &error)),
+            _ => {}
+        }
+    }
+    let options = base_options(&unfinished)
+        .create_if_missing(true)
+        .page_size(PAGE)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full);
+    let mut connection = connect(&options, &unfinished).await?;
+    restrict(&unfinished)?;
+    migrate_up(&mut connection).await.map_err(|error| migration_failed(&unfinished, &error))?;
+    connection.close().await.map_err(|error| failed(&unfinished, &error))?;
+    let synced = fs::File::open(&unfinished).and_then(|file| file.sync_all());
+    synced.and_then(|()| fs::rename(&unfinished, path)).map_err(|error| unusable(path, &error))?;
+    if let Some(Ok(directory)) = path.parent().map(fs::File::open) {
+        directory.sync_all().map_err(|error| unusable(path, &error))?;
+    }
+    Ok(())
+}
+
+/// Looks at an existing file without changing it.
+async fn look_at(path: &Path, length: u64) -> Result<(), OpenError> {
+    let damaged = |why: &str| OpenError::Damaged { path: path.to_owned(), why: why.to_owned() };
+    if length < u64::from(PAGE) {
+        return Err(damaged("it is shorter than one page"));
+    }
+    let mut connection = connect(&base_options(path), path).await?;
+    // Reads the header, replays the log in memory and compares the length of the file.
+    let row = sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(&mut connection).await;
+    row.map_err(|error| failed(path, &error))?;
+    if length <= CHECKED_WHOLE {
+        let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut connection).await;
+        let found: String = row.and_then(|row| row.try_get(0)).map_err(|error| failed(path, &error))?;
+        if found != "ok" {
+            return Err(damaged(&found));
+        }
+    }
+    connection.close().await.map_err(|error| failed(path, &error))
+}
+
+fn write_options(options: &Options) -> SqliteConnectOptions {
+    let base = base_options(&options.path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // The whole promise of `Stored`: the log is on the disk before the answer goes out.
+        .synchronous(SqliteSynchronous::Full)
+        .statement_cache_capacity(200)
+        .pragma("cache_size", "-16384")
+        // Overwrites what was deleted wherever that costs no further write.
+        .pragma("secure_delete", "FAST")
+        .pragma("journal_size_limit", "67108864");
+    match options.size_max {
+        Some(bytes) => base.pragma("max_page_count", (bytes / u64::from(PAGE)).max(1).to_string()),
+        None => base,
+    }
+}
+
+fn base_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .busy_timeout(Duration::from_secs(5))
+        // Statements hold names; the relay's own log says what is worth knowing.
+        .disable_statement_logging()
+}
+
+async fn connect(options: &SqliteConnectOptions, path: &Path) -> Result<SqliteConnection, OpenError> {
+    options.connect().await.map_err(|error| failed(path, &error))
+}
+
+/// Names, keys and ciphertexts are nobody's business but the operator's.
+fn restrict(path: &Path) -> Result<(), OpenError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(|error| unusable(path, &error))?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn migration_failed(path: &Path, error: &MigrateError) -> OpenError {
+    match error {
+        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
+            OpenError::FromTheFuture { path: path.to_owned(), version: *version }
+        }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failed(path, error),
+        other => OpenError::Damaged { path: path.to_owned(), why: other.to_string() },
+    }
+}
+
+fn failed(path: &Path, error: &sqlx::Error) -> OpenError {
+    let code = match error {
+        sqlx::Error::Database(database) => database.code().and_then(|code| code.parse::<i32>().ok()),
+        _ => None,
+    };
+    let (path, why) = (path.to_owned(), error.to_string());
+    match code.map(|code| code & 0xff) {
+        // CORRUPT and NOTADB; ERROR comes from a schema that lost a table.
+        Some(1 | 11 | 26) => OpenError::Damaged { path, why },
+        _ => OpenError::Unusable { path, why },
+    }
+}
+
+fn unusable(path: &Path, error: &io::Error) -> OpenError {
+    OpenError::Unusable { path: path.to_owned(), why: error.to_string() }
+}

@@ -1,0 +1,338 @@
+//! Group commit: one writer takes everything that arrived while the last transaction was being
+//! committed, writes it in one transaction, and answers when that is durable. One `fsync` serves
+//! hundreds of messages under load; a single message waits for nobody.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sqlx::{Connection as _, SqliteConnection};
+use susurro_protocol::{DeviceId, MailboxSeq};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use super::deposit::{Deposits, Ledger};
+use super::fault::{self, Fault};
+use crate::domain::Error;
+use crate::domain::message::{Deposited, NewMessage};
+use crate::ports::{Answer, Commits};
+
+/// Jobs of one transaction.
+const BATCH_MAX: usize = 1024;
+
+/// Jobs that may wait.
+const QUEUE_MAX: usize = 8 * BATCH_MAX;
+
+/// Kibibytes of ciphertext that may wait: bounds the memory of a relay whose disk is slow.
+const QUEUE_KIB: u32 = 64 * 1024;
+
+/// A piece of work inside a transaction.
+type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'c>>;
+
+/// The way to the one writing connection.
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    room: Arc<Semaphore>,
+    healthy: Arc<AtomicBool>,
+}
+
+enum Job {
+    Deposit(Box<Deposit>),
+    Acknowledge(DeviceId, MailboxSeq),
+    Expire { now: u64, batch: u32, answer: oneshot::Sender<Result<u64, Error>> },
+    Change(Box<dyn Change>),
+    Close(oneshot::Sender<()>),
+}
+
+struct Deposit {
+    message: NewMessage,
+    answer: oneshot::Sender<Result<Deposited, Error>>,
+    /// Given back when the batch is done.
+    _room: OwnedSemaphorePermit,
+}
+
+/// A write that is neither message nor acknowledgement.
+trait Change: Send {
+    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> Work<'c, ()>;
+    /// Answers, after the commit or instead of it.
+    fn finish(self: Box<Self>, committed: Result<(), Error>);
+}
+
+struct Task<T, F, A> {
+    run: Option<F>,
+    then: A,
+    outcome: Result<T, Error>,
+    answer: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T, F, A> Change for Task<T, F, A>
+where
+    T: Send,
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send,
+    A: FnOnce(&T) + Send,
+{
+    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> Work<'c, ()> {
+        Box::pin(async move {
+            let Some(run) = self.run.take() else { return Ok(()) };
+            match run(connection).await {
+                Ok(value) => {
+                    self.outcome = Ok(value);
+                    Ok(())
+                }
+                Err(Fault::Refused(error)) => {
+                    self.outcome = Err(error.clone());
+                    Err(Fault::Refused(error))
+                }
+                Err(Fault::Sql(error)) => {
+                    self.outcome = Err(fault::error(&error));
+                    Err(Fault::Sql(error))
+                }
+            }
+        })
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), Error>) {
+        let outcome = committed.and(self.outcome);
+        if let Ok(value) = &outcome {
+            (self.then)(value);
+        }
+        // Nobody waits any longer when the request was given up; the work is done all the same.
+        let _ = self.answer.send(outcome);
+    }
+}
+
+impl Writer {
+    /// Starts the writer on its connection.
+    pub(super) fn start(connection: SqliteConnection, mailbox_max: u64, commits: Arc<dyn Commits>) -> Self {
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let healthy = Arc::new(AtomicBool::new(true));
+        let ledger = Ledger::new(mailbox_max);
+        let running = Running { connection, ledger, commits, healthy: healthy.clone(), acknowledged: HashMap::new() };
+        tokio::spawn(running.run(queue));
+        Self { jobs, room: Arc::new(Semaphore::new(QUEUE_KIB as usize)), healthy }
+    }
+
+    /// Queues a message; the receipt that comes back waits for the commit.
+    pub(super) async fn deposit(
+        &self,
+        message: NewMessage,
+    ) -> Result<oneshot::Receiver<Result<Deposited, Error>>, Error> {
+        let bytes: usize = message.deposits.iter().map(|(_, ciphertext)| ciphertext.len()).sum();
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, QUEUE_KIB);
+        let room = self.room.clone().acquire_many_owned(kib).await.map_err(|_| closed())?;
+        let (answer, receipt) = oneshot::channel();
+        let job = Job::Deposit(Box::new(Deposit { message, answer, _room: room }));
+        self.jobs.send(job).await.map_err(|_| closed())?;
+        Ok(receipt)
+    }
+
+    /// Queues an acknowledgement, or drops it when there is no room: a later one covers it, and a
+    /// message that is delivered again does no harm.
+    pub(super) fn acknowledge(&self, mailbox: DeviceId, cursor: MailboxSeq) {
+        let _ = self.jobs.try_send(Job::Acknowledge(mailbox, cursor));
+    }
+
+    /// Drops what is past its time.
+    pub(super) async fn expire(&self, now: u64, batch: u32) -> Result<u64, Error> {
+        let (answer, outcome) = oneshot::channel();
+        self.jobs.send(Job::Expire { now, batch, answer }).await.map_err(|_| closed())?;
+        outcome.await.map_err(|_| closed())?
+    }
+
+    /// Runs `run` inside the next transaction, undone alone when it refuses.
+    pub(super) fn change<T, F>(&self, run: F) -> Answer<'_, T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
+        self.change_then(run, |_| {})
+    }
+
+    /// As [`change`](Self::change); `then` runs right after the commit, also when nobody waits
+    /// for the answer any longer.
+    pub(super) fn change_then<T, F, A>(&self, run: F, then: A) -> Answer<'_, T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+        A: FnOnce(&T) + Send + 'static,
+    {
+        let (answer, outcome) = oneshot::channel();
+        let task = Task { run: Some(run), then, outcome: Err(closed()), answer };
+        Box::pin(async move {
+            self.jobs.send(Job::Change(Box::new(task))).await.map_err(|_| closed())?;
+            outcome.await.map_err(|_| closed())?
+        })
+    }
+
+    /// Whether the last transaction was committed.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed)
+    }
+
+    /// Writes what waits and closes the connection.
+    pub(super) async fn close(&self) {
+        let (answer, closed) = oneshot::channel();
+        if self.jobs.send(Job::Close(answer)).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::Storage("the store is closed".to_owned())
+}
+
+struct Running {
+    connection: SqliteConnection,
+    ledger: Ledger,
+    commits: Arc<dyn Commits>,
+    healthy: Arc<AtomicBool>,
+    /// Acknowledgements that no transaction has taken yet.
+    acknowledged: HashMap<DeviceId, MailboxSeq>,
+}
+
+impl Running {
+    async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::with_capacity(BATCH_MAX);
+        let mut close = None;
+        while close.is_none() && queue.recv_many(&mut jobs, BATCH_MAX).await > 0 {
+            let (mut deposits, mut expiries, mut changes) = (Vec::new(), Vec::new(), Vec::new());
+            for job in jobs.drain(..) {
+                match job {
+                    Job::Deposit(deposit) => deposits.push(*deposit),
+                    Job::Acknowledge(mailbox, cursor) => {
+                        let latest = self.acknowledged.entry(mailbox).or_default();
+                        *latest = cursor.max(*latest);
+                    }
+                    Job::Expire { now, batch, answer } => expiries.push((now, batch, answer)),
+                    Job::Change(change) => changes.push(change),
+                    Job::Close(answer) => close = Some(answer),
+                }
+            }
+            self.commit(deposits, expiries, changes).await;
+        }
+        queue.close();
+        if let Err(error) = self.connection.close().await {
+            tracing::error!(%error, "the database was not closed cleanly; it is checked at the next start");
+        }
+        if let Some(answer) = close {
+            let _ = answer.send(());
+        }
+    }
+
+    async fn commit(
+        &mut self,
+        deposits: Vec<Deposit>,
+        expiries: Vec<(u64, u32, oneshot::Sender<Result<u64, Error>>)>,
+        mut changes: Vec<Box<dyn Change>>,
+    ) {
+        let (messages, answers): (Vec<_>, Vec<_>) =
+            deposits.into_iter().map(|d| (d.message, (d.answer, d._room))).unzip();
+        let expire = expiries.iter().map(|(now, batch, _)| (*now, *batch)).reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
+        let mut outcome = self.transaction(&messages, expire, &mut changes).await;
+        let (mut stored, mut refusal) = (Vec::new(), None);
+        match &mut outcome {
+            Ok((deposits, _)) => stored = std::mem::take(&mut deposits.outcomes),
+            Err(error) => {
+                refusal = Some(fault::error(error));
+                // Messages may be too much for a full disk where forgetting others is not. Only
+                // what has not run yet can be tried again.
+                if !messages.is_empty() {
+                    outcome = self.transaction(&[], expire, &mut []).await;
+                }
+            }
+        }
+        let settled = outcome.as_ref().map(|(_, expired)| *expired).map_err(|error| fault::error(error));
+        self.report(refusal.as_ref());
+
+        // The order matters: connections hear of a message before its sender does, so that a
+        // sender who asks for it right away cannot overtake it.
+        if let Ok((deposits, _)) = outcome {
+            self.ledger.settle(deposits.touched, expire.is_some());
+            self.acknowledged.clear();
+            if !deposits.committed.is_empty() {
+                self.commits.committed(deposits.committed);
+            }
+        }
+        let refused = || refusal.clone().unwrap_or_else(closed);
+        let mut stored = stored.into_iter();
+        for (answer, _room) in answers {
+            let _ = answer.send(stored.next().ok_or_else(refused));
+        }
+        for change in changes {
+            change.finish(refusal.clone().map_or(Ok(()), Err));
+        }
+        for (_, _, answer) in expiries {
+            let _ = answer.send(settled.clone());
+        }
+    }
+
+    /// One transaction, to its durable end or to nothing.
+    async fn transaction(
+        &mut self,
+        messages: &[NewMessage],
+        expire: Option<(u64, u32)>,
+        changes: &mut [Box<dyn Change>],
+    ) -> Result<(Deposits, u64), sqlx::Error> {
+        if messages.is_empty() && changes.is_empty() && expire.is_none() && self.acknowledged.is_empty() {
+            return Ok((Deposits::default(), 0));
+        }
+        let connection = &mut self.connection;
+        if begin(connection).await.is_err() {
+            // A failed commit may have left a transaction open.
+            undo(connection).await;
+            begin(connection).await?;
+        }
+        let written = async {
+            let mut deposits = self.ledger.write(connection, &self.acknowledged, messages).await?;
+            let expired = match expire {
+                Some((now, batch)) => super::deposit::expire(connection, now, batch).await?,
+                None => 0,
+            };
+            for change in changes.iter_mut() {
+                run_alone(connection, change.as_mut()).await?;
+            }
+            sqlx::query("COMMIT").execute(&mut *connection).await?;
+            deposits.committed.shrink_to_fit();
+            Ok((deposits, expired))
+        }
+        .await;
+        if written.is_err() {
+            undo(connection).await;
+            self.ledger.forget();
+        }
+        written
+    }
+
+    fn report(&self, refusal: Option<&Error>) {
+        let was = self.healthy.swap(refusal.is_none(), Ordering::Relaxed);
+        match refusal {
+            Some(error) if was => tracing::error!(%error, "cannot store anything: look at the disk of the database"),
+            None if !was => tracing::info!("storing again"),
+            _ => {}
+        }
+    }
+}
+
+async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("BEGIN IMMEDIATE").execute(connection).await.map(|_| ())
+}
+
+/// Ends a transaction, if SQLite has not done so by itself.
+async fn undo(connection: &mut SqliteConnection) {
+    let _ = sqlx::query("ROLLBACK").execute(connection).await;
+}
+
+/// Runs a change inside a savepoint, so that one that refuses leaves the others alone.
+async fn run_alone(connection: &mut SqliteConnection, change: &mut dyn Change) -> Result<(), sqlx::Error> {
+    sqlx::query("SAVEPOINT change").execute(&mut *connection).await?;
+    match change.run(connection).await {
+        Ok(()) => {}
+        Err(Fault::Sql(error)) if fault::is_refused_by_storage(&error) => return Err(error),
+        Err(_) => {
+            sqlx::query("ROLLBACK TO change").execute(&mut *connection).await?;
+        }
+    }
+    sqlx::query("RELEASE change").execute(connection).await.map(|_| ())
+}

@@ -1,0 +1,228 @@
+//! The one place that knows every adapter.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use ed25519_dalek::SigningKey;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{interval, timeout};
+
+use crate::adapters::inbound::listen::{self, Peer, TlsError};
+use crate::adapters::inbound::{http, ws};
+use crate::adapters::outbound::argon2::PepperedArgon2;
+use crate::adapters::outbound::bus::LocalBus;
+use crate::adapters::outbound::jwt::JwtTokens;
+use crate::adapters::outbound::secrets::{SecretError, Secrets};
+use crate::adapters::outbound::sqlite::{OpenError, Options, SqliteStore};
+use crate::adapters::outbound::system::{SystemClock, SystemEntropy};
+use crate::config::{Config, ConfigError};
+use crate::domain::login::LoginKeys;
+use crate::ports::Bus;
+use crate::service::{Fanout, Ports, Relay, RelayKeys};
+use crate::shutdown::{Listener, Shutdown};
+
+/// Why a relay did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It was asked for something that cannot be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The directory of its data.
+    #[error("cannot use the data directory {}: {why}", path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// Another relay works on the same data.
+    #[error("another relay is running on {}; stop it first, or give this one its own --data-dir", .0.display())]
+    Locked(PathBuf),
+    /// Its secrets.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// Its database.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// Its certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Its address.
+    #[error("cannot listen on {address}: {why}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// Something that should not happen.
+    #[error(transparent)]
+    Internal(#[from] crate::domain::Error),
+}
+
+/// A relay at work.
+pub struct RunningRelay {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    tls: bool,
+    relay_key: [u8; 32],
+    shutdown: Shutdown,
+    deadline: Duration,
+    serving: JoinHandle<()>,
+    tidying: JoinHandle<()>,
+    store: Arc<SqliteStore>,
+    _locks: Vec<File>,
+}
+
+/// Starts a relay. It serves until [`RunningRelay::shutdown`]; when the value is dropped instead, it
+/// goes on until the runtime ends.
+///
+/// # Errors
+///
+/// [`StartError`] says what to do; nothing was overwritten.
+pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
+    config.check()?;
+    let database = config.database_path()?;
+    make_data_dir(&config.data_dir)?;
+    let mut locks = vec![lock(&config.data_dir.join("relay.lock"))?];
+    if database.parent() != Some(&config.data_dir) {
+        let mut beside = database.clone().into_os_string();
+        beside.push(".lock");
+        locks.push(lock(Path::new(&beside))?);
+    }
+    let tls = config.tls.as_ref().map(listen::tls).transpose()?;
+    let secrets = Secrets::open(&config.data_dir)?;
+    let signing = SigningKey::from_bytes(&secrets.relay);
+    let relay_key = signing.verifying_key().to_bytes();
+
+    let bus = Arc::new(LocalBus::default());
+    let fanout = Arc::new(Fanout(bus.clone() as Arc<dyn Bus>));
+    let options = Options { path: database, mailbox_max: config.mailbox_max, size_max: config.database_max };
+    let store = Arc::new(SqliteStore::open(&options, fanout).await?);
+    let ports = Ports {
+        accounts: store.clone(),
+        devices: store.clone(),
+        prekeys: store.clone(),
+        chats: store.clone(),
+        mailboxes: store.clone(),
+        sessions: store.clone(),
+        bus,
+        tokens: Arc::new(JwtTokens::new(&relay_key, &secrets.tokens)?),
+        passwords: Arc::new(PepperedArgon2::new(secrets.passwords)),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    let login = LoginKeys::new(*secrets.nonces, *secrets.salts);
+    let relay = Arc::new(Relay::new(ports, RelayKeys { signing, login }));
+
+    let address = config.listen;
+    let listener = TcpListener::bind(address).await.map_err(|why| StartError::Listen { address, why })?;
+    let addr = listener.local_addr().map_err(|why| StartError::Listen { address, why })?;
+    let shutdown = Shutdown::default();
+    let limits = http::Limits { auth: config.auth_rate, rest: config.rest_rate, behind_proxy: config.behind_proxy };
+    let sockets = ws::router(relay.clone(), config.timing, shutdown.listener());
+    let router = http::finish(http::router(relay.clone(), limits).merge(sockets));
+    let is_tls = tls.is_some();
+    let serving = tokio::spawn(serve(listener, tls, router, shutdown.listener()));
+    let tidying = tokio::spawn(tidy(relay, config.tidy_every));
+    tracing::info!(%addr, tls = is_tls, "the relay is listening");
+    Ok(RunningRelay {
+        addr,
+        tls: is_tls,
+        relay_key,
+        shutdown,
+        deadline: config.shutdown_deadline,
+        serving,
+        tidying,
+        store,
+        _locks: locks,
+    })
+}
+
+impl RunningRelay {
+    /// Where clients find it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr)
+    }
+
+    /// The key that clients pin.
+    #[must_use]
+    pub fn relay_key(&self) -> [u8; 32] {
+        self.relay_key
+    }
+
+    /// Ends the relay: takes no more connections, tells everybody when to come back, writes what
+    /// waits, and closes the database. Says whether all of that was done before the deadline.
+    pub async fn shutdown(self) -> bool {
+        self.shutdown.begin();
+        self.tidying.abort();
+        let in_time = timeout(self.deadline, self.shutdown.done()).await.is_ok();
+        self.serving.abort();
+        // What was taken is in the queue of the store; that is written in any case.
+        self.store.close().await;
+        tracing::info!(in_time, "the relay has ended");
+        in_time
+    }
+}
+
+async fn serve(listener: TcpListener, tls: Option<listen::Tls>, router: Router, mut shutdown: Listener) {
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let begun = shutdown.clone();
+    let ended = async move {
+        let mut begun = begun;
+        begun.begun().await;
+    };
+    let served = match tls {
+        None => axum::serve(listen::plain(listener), service).with_graceful_shutdown(ended).await,
+        Some(tls) => axum::serve(listen::secured(listener, tls), service).with_graceful_shutdown(ended).await,
+    };
+    if let Err(error) = served {
+        tracing::error!(%error, "serving ended");
+    }
+    shutdown.begun().await;
+}
+
+async fn tidy(relay: Arc<Relay>, every: Duration) {
+    let mut rounds = interval(every);
+    loop {
+        rounds.tick().await;
+        let gone = relay.tidy().await;
+        if gone > 0 {
+            tracing::info!(gone, "dropped what was past its time");
+        }
+    }
+}
+
+fn make_data_dir(path: &Path) -> Result<(), StartError> {
+    let failed = |why| StartError::DataDir { path: path.to_owned(), why };
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(path).map_err(failed)
+}
+
+/// Holds a lock for as long as the file is open; the system gives it back after any kind of end.
+fn lock(path: &Path) -> Result<File, StartError> {
+    let failed = |why| StartError::DataDir { path: path.to_owned(), why };
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(StartError::Locked(path.to_owned())),
+        Err(fs::TryLockError::Error(why)) => Err(failed(why)),
+    }
+}

@@ -1,0 +1,220 @@
+//! Accounts, their names and their first device list.
+
+use susurro_protocol::keys::{DeviceCertificate, DeviceList};
+use susurro_protocol::limits::{
+    DISPLAY_NAME_MAX, PASSWORD_LANES_MAX, PASSWORD_MEMORY_KIB_MAX, PASSWORD_MEMORY_KIB_MIN, PASSWORD_PASSES_MAX,
+    PASSWORD_PASSES_MIN,
+};
+use susurro_protocol::rest::{AUTH_SCHEME, SignedText, StretchParams};
+use susurro_protocol::{AccountId, AccountName, DeviceId, ErrorCode};
+
+use super::error::Error;
+
+/// An account as the relay knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its identifier.
+    pub id: AccountId,
+    /// Its name.
+    pub name: AccountName,
+    /// What the person calls themselves.
+    pub display_name: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// When it was registered, in milliseconds since 1970.
+    pub created: u64,
+}
+
+/// What an account may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Talk.
+    User,
+    /// Talk and administer.
+    Admin,
+}
+
+impl Role {
+    /// Its name in tokens and in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of this name; the lesser one for anything unknown.
+    #[must_use]
+    pub fn of_name(name: &str) -> Self {
+        if name == "admin" { Self::Admin } else { Self::User }
+    }
+}
+
+/// How an account proves its password.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Whose.
+    pub account: AccountId,
+    /// How the client stretches the password.
+    pub stretch: StretchParams,
+    /// What the relay remembers of the stretched one.
+    pub verifier: Verifier,
+}
+
+/// Argon2id of a stretched password, keyed with the relay's pepper.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Verifier {
+    /// Salt of this hash; another one than the client's.
+    pub salt: [u8; 16],
+    /// The hash.
+    pub hash: [u8; 32],
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Verifier(redacted)")
+    }
+}
+
+/// Everything that a registration writes.
+pub struct NewAccount {
+    /// The account.
+    pub account: Account,
+    /// How it proves its password.
+    pub stretch: StretchParams,
+    /// What is remembered of the password.
+    pub verifier: Verifier,
+    /// Its first device list, verified.
+    pub list: DeviceList,
+}
+
+/// One device with its verified certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Whose.
+    pub account: AccountId,
+    /// The device.
+    pub device: DeviceId,
+    /// Its certificate.
+    pub certificate: DeviceCertificate,
+}
+
+/// A device list as it is handed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredList {
+    /// Whose.
+    pub account: AccountId,
+    /// The account's name.
+    pub name: AccountName,
+    /// The list, as msgpack of the signed bytes.
+    pub list: SignedText,
+}
+
+/// A name from outside.
+///
+/// # Errors
+///
+/// [`ErrorCode::InvalidName`], saying what is wrong with it.
+pub fn parse_name(text: &str) -> Result<AccountName, Error> {
+    text.parse()
+        .map_err(|why: susurro_protocol::ids::IdError| Error::explained(ErrorCode::InvalidName, why.to_string()))
+}
+
+/// The first device list of an account: version 1 with one certificate, and every signature holds.
+///
+/// # Errors
+///
+/// [`ErrorCode::InvalidDeviceList`].
+pub fn first_list(text: &SignedText) -> Result<DeviceList, Error> {
+    let signed = text.read().map_err(|why| Error::explained(ErrorCode::InvalidDeviceList, why.to_string()))?;
+    let list = DeviceList::verify(signed).map_err(Error::device_list)?;
+    if list.body().version != 1 || list.certificates().len() != 1 {
+        let why = "a registration brings version 1 with exactly one certificate";
+        return Err(Error::explained(ErrorCode::InvalidDeviceList, why));
+    }
+    Ok(list)
+}
+
+/// Checks how a client has stretched a password.
+///
+/// # Errors
+///
+/// [`ErrorCode::InvalidRequest`] for an unknown scheme or a cost outside the protocol's limits.
+pub fn check_stretch(stretch: &StretchParams) -> Result<(), Error> {
+    if stretch.scheme != AUTH_SCHEME {
+        return Err(Error::invalid(format!("the only scheme is {AUTH_SCHEME}")));
+    }
+    let within = (PASSWORD_MEMORY_KIB_MIN..=PASSWORD_MEMORY_KIB_MAX).contains(&stretch.memory_kib)
+        && (PASSWORD_PASSES_MIN..=PASSWORD_PASSES_MAX).contains(&stretch.passes)
+        && (1..=PASSWORD_LANES_MAX).contains(&stretch.lanes);
+    if within { Ok(()) } else { Err(Error::invalid("the cost of stretching is outside the limits")) }
+}
+
+/// Checks a display name: everyone on the relay sees it, so nothing in it may steer a terminal.
+///
+/// # Errors
+///
+/// [`ErrorCode::InvalidRequest`].
+pub fn check_display_name(name: &str) -> Result<(), Error> {
+    if name.is_empty() || name.chars().count() > DISPLAY_NAME_MAX || name.chars().any(char::is_control) {
+        return Err(Error::invalid(format!(
+            "a display name has 1 to {DISPLAY_NAME_MAX} characters and no control characters"
+        )));
+    }
+    Ok(())
+}
+
+/// The first name after every name that begins with `prefix`: names consist of bytes below `{`.
+#[must_use]
+pub fn after_prefix(prefix: &str) -> String {
+    format!("{prefix}{{")
+}
+
+/// Whether `text` can begin a name.
+#[must_use]
+pub fn is_name_prefix(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use susurro_protocol::bytes::Fixed;
+
+    use super::*;
+
+    fn stretch(memory_kib: u32, passes: u32, lanes: u32) -> StretchParams {
+        StretchParams { scheme: AUTH_SCHEME.into(), salt: Fixed([0; 16]), memory_kib, passes, lanes }
+    }
+
+    #[test]
+    fn attack_26_weak_or_excessive_stretching_is_refused_at_registration() {
+        assert_eq!(check_stretch(&stretch(64 * 1024, 3, 1)), Ok(()));
+        for bad in [
+            stretch(64 * 1024 - 1, 3, 1),
+            stretch(64 * 1024, 2, 1),
+            stretch(64 * 1024, 3, 0),
+            stretch(64 * 1024, 3, 17),
+            stretch(u32::MAX, 3, 1),
+            stretch(64 * 1024, 17, 1),
+            StretchParams { scheme: "plain".into(), ..stretch(64 * 1024, 3, 1) },
+        ] {
+            assert_eq!(check_stretch(&bad).map_err(|e| e.code()), Err(ErrorCode::InvalidRequest));
+        }
+    }
+
+    #[test]
+    fn display_names_cannot_carry_terminal_control() {
+        assert_eq!(check_display_name("Ålice 🌻"), Ok(()));
+        for bad in ["", "\u{1b}[2J", "a\nb", "\u{9b}31m", &"x".repeat(101)] {
+            assert!(check_display_name(bad).is_err());
+        }
+    }
+
+    #[test]
+    fn a_prefix_ends_before_every_other_name() {
+        assert!("al_z" < after_prefix("al_").as_str() && "al-" < after_prefix("al").as_str());
+        assert!("am" > after_prefix("al").as_str());
+        assert!(!is_name_prefix("a%") && is_name_prefix(""));
+    }
+}

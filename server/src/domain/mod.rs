@@ -1,0 +1,11 @@
+//! The rules of the relay: no sockets, no database, no clock, nothing asynchronous.
+
+pub mod account;
+pub mod error;
+pub mod login;
+pub mod message;
+pub mod prekey;
+pub mod rate;
+pub mod token;
+
+pub use error::Error;

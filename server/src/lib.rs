@@ -1,0 +1,14 @@
+//! The blind relay of Susurro: it authenticates, stores ciphertext and forwards it, and can read
+//! none of it.
+//!
+//! A hexagon: `domain` holds the rules, `service` the use cases, `ports` what they need, `adapters`
+//! what connects them with the world, and [`compose`] puts them together.
+
+pub mod adapters;
+pub mod compose;
+pub mod config;
+pub mod domain;
+pub mod ports;
+pub mod service;
+pub mod shutdown;
+pub mod telemetry;

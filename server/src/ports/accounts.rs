@@ -1,0 +1,39 @@
+//! Accounts and their devices.
+
+use susurro_protocol::{AccountId, AccountName, DeviceId};
+
+use super::Answer;
+use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList};
+
+/// Who has registered.
+pub trait Accounts: Send + Sync {
+    /// Writes an account with its first device list, durably and in one piece.
+    ///
+    /// Refused with `NameTaken`, `AccountExists`, or `InvalidDeviceList` for a device identifier
+    /// that another account has.
+    fn register(&self, account: NewAccount) -> Answer<'_, ()>;
+
+    /// The account with this identifier.
+    fn by_id(&self, id: AccountId) -> Answer<'_, Option<Account>>;
+
+    /// The account with this name.
+    fn by_name<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<Account>>;
+
+    /// How the account with this name proves its password.
+    fn credentials<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<Credentials>>;
+
+    /// Changes a display name; `None` takes it away.
+    fn set_display_name(&self, id: AccountId, display_name: Option<String>) -> Answer<'_, ()>;
+
+    /// At most `limit` accounts whose name begins with `prefix` and comes behind `after`, by name.
+    fn search<'a>(&'a self, prefix: &'a str, after: &'a str, limit: u32) -> Answer<'a, Vec<Account>>;
+}
+
+/// Which devices an account has.
+pub trait Devices: Send + Sync {
+    /// The present device list of an account.
+    fn list(&self, account: AccountId) -> Answer<'_, Option<StoredList>>;
+
+    /// A device and its certificate.
+    fn device(&self, device: DeviceId) -> Answer<'_, Option<Device>>;
+}

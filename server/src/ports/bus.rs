@@ -1,0 +1,178 @@
+//! Wake-ups between those who deposit and the connections that wait.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use susurro_protocol::event::PrekeysLow;
+use susurro_protocol::limits::{DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES};
+use susurro_protocol::{DeviceId, ErrorCode};
+use tokio::sync::Notify;
+
+use crate::domain::message::Waiting;
+use crate::domain::token::FamilyId;
+
+/// Connects what happens with who has to hear of it. Nothing here is durable: whoever was not
+/// told finds it in the store.
+pub trait Bus: Send + Sync {
+    /// Makes a connection the one of its device. The one before it, if any, is ended.
+    fn attach(&self, device: DeviceId, family: FamilyId) -> Arc<Slot>;
+
+    /// Takes a connection away again.
+    fn detach(&self, device: DeviceId, slot: &Arc<Slot>);
+
+    /// Hands messages to the connections of their mailboxes.
+    fn deliver(&self, messages: Vec<Waiting>);
+
+    /// Tells a device that its one-time prekeys run out.
+    fn prekeys_low(&self, device: DeviceId, low: PrekeysLow);
+
+    /// Ends every connection of a token family.
+    fn revoke(&self, family: FamilyId);
+
+    /// How many connections there are.
+    fn connections(&self) -> usize;
+}
+
+/// Why a connection has to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending(pub ErrorCode);
+
+/// What waits for one connection: bounded, because everything that does not fit is in the store.
+pub struct Slot {
+    state: Mutex<Taken>,
+    /// Rung for everything.
+    bell: Notify,
+    /// Rung for the end alone, so that waiting for it swallows no other ring.
+    last_bell: Notify,
+}
+
+/// Everything that a connection finds when it wakes up.
+#[derive(Default)]
+pub struct Taken {
+    /// Messages in the order of their positions, without a gap between them unless `behind`.
+    pub messages: VecDeque<Waiting>,
+    /// Some were dropped from here and have to be read from the store.
+    pub behind: bool,
+    /// One-time prekeys run out.
+    pub prekeys_low: Option<PrekeysLow>,
+    /// The connection has to end.
+    pub ending: Option<Ending>,
+    bytes: usize,
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self { state: Mutex::new(Taken::default()), bell: Notify::new(), last_bell: Notify::new() }
+    }
+}
+
+impl Slot {
+    /// Adds a message, or forgets all of them when there are more than a connection may have on
+    /// its way anyway.
+    pub fn push(&self, message: Waiting) {
+        self.change(|state| {
+            state.bytes += message.ciphertext.len();
+            if state.messages.len() >= DELIVERY_WINDOW as usize || state.bytes > DELIVERY_WINDOW_BYTES {
+                state.messages.clear();
+                state.bytes = 0;
+                state.behind = true;
+            } else if !state.behind {
+                state.messages.push_back(message);
+            }
+        });
+    }
+
+    /// Leaves a word about prekeys; a later one takes its place.
+    pub fn prekeys_low(&self, low: PrekeysLow) {
+        self.change(|state| state.prekeys_low = Some(low));
+    }
+
+    /// Tells the connection to end; the first reason stays.
+    pub fn end(&self, ending: Ending) {
+        self.change(|state| {
+            state.ending.get_or_insert(ending);
+        });
+        self.last_bell.notify_waiters();
+    }
+
+    /// Waits until there is something to [`take`](Self::take).
+    pub async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Takes everything. A reason to end stays for the next look.
+    pub fn take(&self) -> Taken {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let ending = state.ending;
+        let taken = std::mem::take(&mut *state);
+        state.ending = ending;
+        taken
+    }
+
+    /// Waits until the connection has to end.
+    pub async fn ended(&self) -> Ending {
+        loop {
+            let mut rung = std::pin::pin!(self.last_bell.notified());
+            // Listening begins before the look: an end in between is not missed.
+            rung.as_mut().enable();
+            if let Some(ending) = self.state.lock().unwrap_or_else(PoisonError::into_inner).ending {
+                return ending;
+            }
+            rung.await;
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Taken)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.bell.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use susurro_protocol::{AccountId, ChatId, MessageId};
+
+    use super::*;
+
+    fn message(seq: u64, bytes: usize) -> Waiting {
+        Waiting {
+            mailbox: DeviceId::from_bytes([1; 16]),
+            seq,
+            message: MessageId::from_bytes([1; 16]),
+            chat: ChatId::from_bytes([1; 16]),
+            sender: AccountId::from_bytes([1; 16]),
+            sender_device: DeviceId::from_bytes([1; 16]),
+            stored_at: 0,
+            ciphertext: Bytes::from(vec![0; bytes]),
+        }
+    }
+
+    #[test]
+    fn a_slot_holds_a_window_and_then_only_the_word_that_there_is_more() {
+        let slot = Slot::default();
+        for seq in 1..=3 {
+            slot.push(message(seq, 10));
+        }
+        assert_eq!(slot.take().messages.len(), 3);
+        for seq in 1..10_000 {
+            slot.push(message(seq, 10));
+        }
+        let taken = slot.take();
+        assert!(taken.behind && taken.messages.is_empty());
+        for seq in 1..100 {
+            slot.push(message(seq, 60_000));
+        }
+        assert!(slot.take().behind, "bytes count as well");
+        assert!(!slot.take().behind);
+    }
+
+    #[test]
+    fn the_first_reason_to_end_stays() {
+        let slot = Slot::default();
+        slot.end(Ending(ErrorCode::Superseded));
+        slot.end(Ending(ErrorCode::TokenRevoked));
+        assert_eq!(slot.take().ending, Some(Ending(ErrorCode::Superseded)));
+        assert_eq!(slot.take().ending, Some(Ending(ErrorCode::Superseded)));
+    }
+}

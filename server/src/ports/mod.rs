@@ -1,0 +1,26 @@
+//! What the relay needs from the world: small traits, each with one contract that every adapter
+//! keeps (`tests/contract.rs`).
+
+mod accounts;
+mod bus;
+mod chats;
+mod mailboxes;
+mod prekeys;
+mod sessions;
+mod system;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use accounts::{Accounts, Devices};
+pub use bus::{Bus, Ending, Slot, Taken};
+pub use chats::Chats;
+pub use mailboxes::{Commits, MailboxState, Mailboxes, Receipt};
+pub use prekeys::{Claimed, Prekeys};
+pub use sessions::Sessions;
+pub use system::{Clock, Entropy, Passwords, Tokens};
+
+use crate::domain::Error;
+
+/// What a port answers later.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;

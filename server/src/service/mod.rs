@@ -1,0 +1,129 @@
+//! The use cases. Both doors, HTTP and WebSocket, come in here; no rule lives in a door.
+
+mod authenticate;
+mod chats;
+mod connect;
+mod devices;
+mod fanout;
+mod keys;
+mod login;
+mod mailbox;
+mod profile;
+mod refresh;
+mod register;
+mod send;
+mod upkeep;
+
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use susurro_protocol::limits::CIPHERTEXT_MAX;
+use susurro_protocol::rest::RelayInfo;
+use susurro_protocol::version::{MIN_VERSION, VERSION};
+
+pub use connect::Opened;
+pub use fanout::Fanout;
+
+use crate::domain::Error;
+use crate::domain::login::LoginKeys;
+use crate::ports::{Accounts, Bus, Chats, Clock, Devices, Entropy, Mailboxes, Passwords, Prekeys, Sessions, Tokens};
+
+/// The adapters that the use cases run on.
+#[derive(Clone)]
+pub struct Ports {
+    /// Who has registered.
+    pub accounts: Arc<dyn Accounts>,
+    /// Their devices.
+    pub devices: Arc<dyn Devices>,
+    /// Their prekeys.
+    pub prekeys: Arc<dyn Prekeys>,
+    /// Their chats.
+    pub chats: Arc<dyn Chats>,
+    /// Their mailboxes.
+    pub mailboxes: Arc<dyn Mailboxes>,
+    /// Their logins.
+    pub sessions: Arc<dyn Sessions>,
+    /// Their connections.
+    pub bus: Arc<dyn Bus>,
+    /// Access tokens.
+    pub tokens: Arc<dyn Tokens>,
+    /// Password hashes.
+    pub passwords: Arc<dyn Passwords>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What only this relay has.
+pub struct RelayKeys {
+    /// The long-term key that clients pin.
+    pub signing: SigningKey,
+    /// Login nonces and made-up salts.
+    pub login: LoginKeys,
+}
+
+/// The relay: use cases over ports.
+pub struct Relay {
+    ports: Ports,
+    keys: RelayKeys,
+}
+
+impl Relay {
+    /// The relay with these adapters and keys.
+    #[must_use]
+    pub fn new(ports: Ports, keys: RelayKeys) -> Self {
+        Self { ports, keys }
+    }
+
+    /// What `GET /.well-known/susurro` says.
+    #[must_use]
+    pub fn info(&self) -> RelayInfo {
+        RelayInfo {
+            service: "susurro".to_owned(),
+            software: env!("CARGO_PKG_VERSION").to_owned(),
+            min_version: MIN_VERSION,
+            max_version: VERSION,
+            relay_key: susurro_protocol::bytes::Fixed(self.keys.signing.verifying_key().to_bytes()),
+            registration: "open".to_owned(),
+            time: self.now(),
+            ciphertext_max: u32::try_from(CIPHERTEXT_MAX).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.ports.clock.now()
+    }
+
+    /// Whether the relay can do its work.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Storage`] while the store takes nothing.
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.ports.mailboxes.ready().await
+    }
+
+    /// A number below `bound`, for spreading things out.
+    #[must_use]
+    pub fn spread(&self, bound: u32) -> u32 {
+        let mut bytes = [0; 4];
+        // Without randomness everybody gets the same number, which is worse but no danger.
+        let _ = self.ports.entropy.fill(&mut bytes);
+        u32::from_be_bytes(bytes) % bound.max(1)
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.ports.bus.connections()
+    }
+
+    fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let mut bytes = [0; N];
+        self.ports.entropy.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+}

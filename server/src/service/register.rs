@@ -1,0 +1,36 @@
+//! Registration of an account with its first device.
+
+use susurro_protocol::ErrorCode;
+use susurro_protocol::rest::{RegisterRequest, TokenResponse};
+
+use super::Relay;
+use crate::domain::Error;
+use crate::domain::account::{self, Account, NewAccount, Role, Verifier};
+
+impl Relay {
+    /// Registers an account and logs its device in.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidName`, `InvalidRequest` for a bad cost of stretching, `InvalidDeviceList`,
+    /// `NameTaken`, `AccountExists`.
+    pub async fn register(&self, request: RegisterRequest) -> Result<TokenResponse, Error> {
+        let name = account::parse_name(&request.username)?;
+        account::check_stretch(&request.stretch)?;
+        let list = account::first_list(&request.device_list)?;
+        // Looked up before the slow hash; the store decides in the end.
+        if self.ports.accounts.by_name(&name).await?.is_some() {
+            return Err(ErrorCode::NameTaken.into());
+        }
+        let salt = self.random()?;
+        let hash = self.ports.passwords.hash(request.auth.0, salt).await?;
+        let (id, device) = (list.body().account, list.certificates().first().map(|c| c.body().device));
+        let device = device.ok_or_else(|| Error::Internal("a verified list without a certificate".to_owned()))?;
+        let account = Account { id, name, display_name: None, role: Role::User, created: self.now() };
+        let role = account.role;
+        let stretch = request.stretch;
+        let new = NewAccount { account, stretch, verifier: Verifier { salt, hash }, list };
+        self.ports.accounts.register(new).await?;
+        self.begin_session(id, device, role).await
+    }
+}
