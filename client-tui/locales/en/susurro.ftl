@@ -62,7 +62,8 @@ chat-none-open = Choose a conversation with ↑ ↓ and Enter, or press Ctrl-N t
 chat-empty = No messages with { $name } yet. What you write is encrypted for { $name } alone.
 chat-loading = Reading the messages with { $name }…
 composer-title = to { $name }
-composer-hint = Tab or Esc to write
+composer-hint-list = Esc to write
+composer-hint-timeline = Tab to write
 too-small = This window is too small: { $now }. At least { $columns }×{ $rows } is needed.
 
 # Notices
@@ -105,6 +106,7 @@ verify-advice = Ask { $name } to open this screen too, and compare by voice or i
 verify-done = You compared this number. If the key of { $name } ever changes, sending stops and you are told.
 verify-changed = The key of { $name } changed. A new device or a reinstallation does that; so does somebody in between. Compare all 60 digits with { $name }: c if they are the same, a to go on without comparing.
 verify-blocked = The key of { $name } changed after you verified it, and sending is stopped. A new device or a reinstallation does that; so does somebody in between. Compare all 60 digits with { $name }: c if they are the same, a to go on without comparing.
+verify-no-code = Make the window larger to see the code to scan as well.
 verify-busy = Keeping your decision…
 verify-keys = { "" } c they are the same · Esc back
 verify-keys-changed = { "" } c they are the same · a accept · Esc back

@@ -62,7 +62,8 @@ chat-none-open = Elige una conversación con ↑ ↓ y Enter, o pulsa Ctrl-N par
 chat-empty = Aún no hay mensajes con { $name }. Lo que escribas se cifra solo para { $name }.
 chat-loading = Leyendo los mensajes con { $name }…
 composer-title = para { $name }
-composer-hint = Tab o Esc para escribir
+composer-hint-list = Esc para escribir
+composer-hint-timeline = Tab para escribir
 too-small = Esta ventana es muy pequeña: { $now }. Hacen falta al menos { $columns }×{ $rows }.
 
 # Notices
@@ -105,6 +106,7 @@ verify-advice = Pide a { $name } que abra también esta pantalla y comparad de v
 verify-done = Ya comparaste este número. Si la clave de { $name } cambia, el envío se detiene y se te avisa.
 verify-changed = La clave de { $name } cambió. Lo causa un dispositivo nuevo o una reinstalación; también alguien en medio. Compara los 60 dígitos con { $name }: c si son iguales, a para seguir sin comparar.
 verify-blocked = La clave de { $name } cambió después de verificarla y el envío está detenido. Lo causa un dispositivo nuevo o una reinstalación; también alguien en medio. Compara los 60 dígitos con { $name }: c si son iguales, a para seguir sin comparar.
+verify-no-code = Agranda la ventana para ver también el código que se escanea.
 verify-busy = Guardando tu decisión…
 verify-keys = { "" } c son iguales · Esc volver
 verify-keys-changed = { "" } c son iguales · a aceptar · Esc volver

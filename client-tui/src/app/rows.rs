@@ -48,11 +48,21 @@ pub enum Kind {
     /// A line of text.
     Text(String),
     /// Why a message of ours was not delivered.
-    Failed(String),
+    Failed(Said),
     /// Why a message is not shown.
-    Unreadable(String),
+    Unreadable(Said),
     /// The program says something.
-    Note(String),
+    Note(Said),
+}
+
+/// A line of the program's own. Its sign stands at the edge, where no text of a message can
+/// stand, so that nobody can write a message that looks like one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// A sign on the first line, blanks below it.
+    pub sign: &'static str,
+    /// The text.
+    pub text: String,
 }
 
 /// The lines of one message, with the separators before it.
@@ -79,7 +89,7 @@ pub fn of_message(model: &Model, conversation: &Conversation, index: usize, widt
     let row = |kind| Row { message: Some(message.id), kind };
     if let MessageContent::Note(note) = &message.content {
         let text = words::note(model, &conversation.peer, note);
-        rows.extend(wrap(&text, width.saturating_sub(INDENT)).into_iter().map(|line| row(Kind::Note(line))));
+        rows.extend(said("• ", &text, width).map(|line| row(Kind::Note(line))));
         return rows;
     }
     let time = words::time(model, message.sent_at);
@@ -97,18 +107,18 @@ pub fn of_message(model: &Model, conversation: &Conversation, index: usize, widt
         }
         MessageContent::Unknown(_) => {
             let text = model.text(key!("unreadable-unknown"));
-            rows.extend(wrap(&text, inner).into_iter().map(|line| row(Kind::Unreadable(line))));
+            rows.extend(said("! ", &text, width).map(|line| row(Kind::Unreadable(line))));
         }
         MessageContent::Undecryptable(cause) => {
             let text = words::unreadable(model, &conversation.peer, *cause);
-            rows.extend(wrap(&text, inner).into_iter().map(|line| row(Kind::Unreadable(line))));
+            rows.extend(said("! ", &text, width).map(|line| row(Kind::Unreadable(line))));
         }
         MessageContent::Note(_) => {}
     }
     if let Delivery::Failed(code) = message.delivery {
         let reason = failure::reason(&model.texts, code);
         let text = model.text_with(key!("timeline-failed"), &[("reason", reason.into())]);
-        rows.extend(wrap(&text, inner).into_iter().map(|line| row(Kind::Failed(line))));
+        rows.extend(said("✗ ", &text, width).map(|line| row(Kind::Failed(line))));
     }
     rows
 }
@@ -243,6 +253,11 @@ fn anchor(conversation: &Conversation, index: usize, hidden: usize) -> Scroll {
         return Scroll::Bottom;
     }
     Scroll::At { message: conversation.messages[index].id, hidden }
+}
+
+fn said(sign: &'static str, text: &str, width: usize) -> impl Iterator<Item = Said> {
+    let lines = wrap(text, width.saturating_sub(INDENT)).into_iter().enumerate();
+    lines.map(move |(at, text)| Said { sign: if at == 0 { sign } else { "  " }, text })
 }
 
 /// Whether a message needs no head of its own: same person, same minute, same state.

@@ -48,7 +48,7 @@ pub fn tail(text: &str, max: usize) -> &str {
 }
 
 /// A text in lines of at most `max` cells (at least 1): broken at its line breaks, else after
-/// spaces and hyphens, else around wide characters, else anywhere between two characters.
+/// spaces, else around wide characters, else anywhere between two characters.
 #[must_use]
 pub fn wrap(text: &str, max: usize) -> Vec<String> {
     let max = max.max(1);
@@ -80,7 +80,7 @@ fn wrap_paragraph(paragraph: &str, max: usize, lines: &mut Vec<String>) {
             place = None;
         }
         used += w;
-        if blank || grapheme == "-" || w > 1 {
+        if blank || w > 1 {
             place = Some((at + grapheme.len(), used));
         }
     }

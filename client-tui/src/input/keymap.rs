@@ -193,7 +193,7 @@ impl std::fmt::Display for Chord {
             }
         }
         match self.code {
-            KeyCode::Char(c) if self.modifiers.contains(KeyModifiers::CONTROL) => {
+            KeyCode::Char(c) if self.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
                 write!(f, "{}", c.to_ascii_uppercase())
             }
             KeyCode::Char(c) => write!(f, "{c}"),

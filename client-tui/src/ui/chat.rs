@@ -78,8 +78,8 @@ fn timeline(frame: &mut Frame, area: Rect, model: &Model, theme: Theme, home: &H
 }
 
 fn line<'a>(model: &Model, theme: Theme, row: &Row, columns: usize, selected: bool) -> Line<'a> {
-    let edge = if selected { "▌ " } else { "  " };
-    let indented = |text: &str, role: Role| {
+    let indented = |sign: &'static str, text: &str, role: Role| {
+        let edge = if selected { "▌ " } else { sign };
         Line::from(vec![
             Span::styled(edge, theme.style(Role::Strong)),
             Span::styled(text.to_owned(), theme.style(role)),
@@ -104,10 +104,10 @@ fn line<'a>(model: &Model, theme: Theme, row: &Row, columns: usize, selected: bo
             }
             Line::from(spans)
         }
-        Kind::Text(text) => indented(text, Role::Plain),
-        Kind::Failed(text) => indented(text, Role::Bad),
-        Kind::Unreadable(text) => indented(text, Role::Warning),
-        Kind::Note(text) => indented(text, Role::Quiet),
+        Kind::Text(text) => indented("  ", text, Role::Plain),
+        Kind::Failed(said) => indented(said.sign, &said.text, Role::Bad),
+        Kind::Unreadable(said) => indented(said.sign, &said.text, Role::Warning),
+        Kind::Note(said) => indented(said.sign, &said.text, Role::Quiet),
     }
 }
 
@@ -128,7 +128,8 @@ fn composer(frame: &mut Frame, parts: &Layout, model: &Model, theme: Theme, home
     let columns = usize::from(parts.rule.width);
     frame.render_widget(Paragraph::new(separator(&title, columns, style)), parts.rule);
     if !focused && open.composer.is_blank() {
-        let text = truncate(&model.text(key!("composer-hint")), columns);
+        let hint = if home.focus == Focus::List { key!("composer-hint-list") } else { key!("composer-hint-timeline") };
+        let text = truncate(&model.text(hint), columns);
         frame.render_widget(Paragraph::new(Line::styled(text, theme.style(Role::Quiet))), parts.composer);
         return;
     }

@@ -95,8 +95,8 @@ fn keys(frame: &mut Frame, area: Rect, model: &Model, theme: Theme) {
     use Command::{Help, Info, NewChat, Newline, NextUnread, Open, Palette, Retry, Send};
     let place = crate::app::update::context(model);
     let wanted: &[Command] = match place {
-        Context::Composer => &[Send, Help, Newline, Palette, NextUnread],
-        Context::Timeline => &[Help, Info, Retry, Palette, NextUnread],
+        Context::Composer => &[Send, Help, Palette, Newline, NextUnread],
+        Context::Timeline => &[Help, Info, Palette, Retry, NextUnread],
         Context::List => &[Open, Help, NewChat, Palette, NextUnread],
         _ => return,
     };

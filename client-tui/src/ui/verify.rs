@@ -38,6 +38,12 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, model: &Model, theme: Theme, v
     let mut lines = text(model, theme, verify, columns);
     // Below the text, where there is room for it in length if not in width.
     let below = !beside && size.width > 0 && size.width <= rest.width;
+    let fits = beside || (below && rest.height >= size.height);
+    if verify.safety.is_some() && !fits {
+        let text = model.text(key!("verify-no-code"));
+        lines.extend(wrap(&text, columns).into_iter().map(|line| Line::styled(line, theme.style(Role::Quiet))));
+    }
+    let below = below && fits;
     let text_height = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let total = if below { text_height.saturating_add(size.height + 1) } else { text_height };
     let scroll = u16::try_from(verify.scroll).unwrap_or(u16::MAX).min(total.saturating_sub(rest.height));

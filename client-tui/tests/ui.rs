@@ -1,0 +1,249 @@
+//! Screens, with their styles, at the sizes that are promised.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop at the first surprise")]
+
+mod ui_support;
+
+use susurro_client_core::Error;
+use susurro_client_core::model::{Cause, Connection, Delivery, MessageContent, Trouble, Trust};
+use susurro_protocol::ErrorCode;
+use susurro_tui::app::model::{Look, Model};
+use susurro_tui::app::{Msg, update};
+use ui_support::*;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (40, 15), (120, 40)];
+
+fn snapshots(name: &str, mut model: Model) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_snapshot_path("ui_snapshots");
+    settings.bind(|| {
+        for (columns, rows) in SIZES {
+            let buffer = screen(&mut model, columns, rows);
+            insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), styled(&buffer));
+        }
+    });
+}
+
+fn everyday() -> Vec<susurro_client_core::model::MessageView> {
+    vec![
+        from_bob(1, 26 * 60, "Are you there?"),
+        from_me(2, 26 * 60 - 3, "Yes. Nobody but you can read this, not even the relay in between.", Delivery::Read),
+        from_bob(3, 12, "Good.\nThen I can tell you about the surprise:\nit is on Saturday."),
+        from_me(4, 8, "I bring the cake", Delivery::Stored),
+        from_me(5, 7, "and candles", Delivery::Accepted),
+        from_me(6, 1, "how many?", Delivery::Queued),
+    ]
+}
+
+fn crowd() -> Vec<susurro_client_core::model::ChatSummary> {
+    vec![
+        with_last(chat("bob", Trust::Verified, 0), "how many?", NOW - MINUTE, Some(Delivery::Queued)),
+        with_last(chat("carol", Trust::Unverified, 3), "see you\nthere", NOW - 60 * MINUTE, None),
+        with_last(chat("dave", Trust::ChangedAfterVerification, 0), "ok", NOW - 50 * 60 * MINUTE, Some(Delivery::Read)),
+        chat("a-very-long-name-that-does-not-fit-into-a-list-123", Trust::Changed, 12),
+    ]
+}
+
+fn conversation() -> Model {
+    let mut model = home(crowd());
+    press(&mut model, "Enter");
+    let _ = update(&mut model, window(everyday(), false));
+    let _ = update(&mut model, Msg::Queued(1));
+    model
+}
+
+#[test]
+fn wizard_first_page() {
+    snapshots("wizard_relay", wizard());
+}
+
+#[test]
+fn wizard_shows_an_error_where_it_can_be_mended() {
+    let mut model = wizard();
+    write(&mut model, "relay.example");
+    press(&mut model, "Enter");
+    write(&mut model, "alice");
+    press(&mut model, "Enter");
+    write(&mut model, "correct horse");
+    press(&mut model, "Enter");
+    write(&mut model, "correct horse");
+    press(&mut model, "Enter");
+    write(&mut model, "battery");
+    press(&mut model, "Enter");
+    write(&mut model, "battery");
+    assert_eq!(press(&mut model, "Enter").len(), 1);
+    let cause = "connection refused".to_owned();
+    let error = Error::Unreachable { url: "https://relay.example".to_owned(), cause };
+    let _ = update(&mut model, Msg::OpenFailed(error));
+    snapshots("wizard_unreachable", model);
+}
+
+#[test]
+fn wizard_passwords_that_differ() {
+    let mut model = wizard();
+    write(&mut model, "relay.example");
+    press(&mut model, "Enter");
+    write(&mut model, "alice");
+    press(&mut model, "Enter");
+    write(&mut model, "correct horse");
+    press(&mut model, "Enter");
+    write(&mut model, "correct hose");
+    press(&mut model, "Enter");
+    snapshots("wizard_password", model);
+}
+
+#[test]
+fn unlocking() {
+    let mut model = unlock();
+    write(&mut model, "wrong");
+    press(&mut model, "Enter");
+    let _ = update(&mut model, Msg::OpenFailed(Error::WrongPassphrase));
+    snapshots("unlock", model);
+}
+
+#[test]
+fn no_conversation_yet() {
+    snapshots("empty", home(Vec::new()));
+}
+
+#[test]
+fn list_of_conversations() {
+    snapshots("list", home(crowd()));
+}
+
+#[test]
+fn a_conversation() {
+    let mut model = conversation();
+    write(&mut model, "And who else knows?");
+    press(&mut model, "Alt-Enter");
+    write(&mut model, "Carol does.");
+    snapshots("conversation", model);
+}
+
+#[test]
+fn a_conversation_without_colours() {
+    let mut model = conversation();
+    model.look = Look::Mono;
+    press(&mut model, "Esc");
+    snapshots("conversation_mono", model);
+}
+
+#[test]
+fn a_conversation_in_spanish() {
+    let mut model = conversation();
+    model.texts = std::sync::Arc::new(susurro_tui::i18n::Texts::new(susurro_tui::i18n::Language::Spanish));
+    snapshots("conversation_spanish", model);
+}
+
+#[test]
+fn verification() {
+    let mut model = conversation();
+    press(&mut model, "F4");
+    let _ = update(&mut model, Msg::Safety(safety(Trust::Unverified)));
+    snapshots("verify", model);
+}
+
+#[test]
+fn verification_after_a_changed_key() {
+    let mut model = talk(Trust::ChangedAfterVerification, everyday());
+    press(&mut model, "F4");
+    let _ = update(&mut model, Msg::Safety(safety(Trust::ChangedAfterVerification)));
+    snapshots("verify_changed", model);
+}
+
+#[test]
+fn help_of_the_composer() {
+    let mut model = conversation();
+    press(&mut model, "F1");
+    snapshots("help", model);
+}
+
+#[test]
+fn the_palette() {
+    let mut model = conversation();
+    press(&mut model, "Ctrl-P");
+    write(&mut model, "ver");
+    snapshots("palette", model);
+}
+
+#[test]
+fn a_new_conversation_with_nobody() {
+    let mut model = conversation();
+    press(&mut model, "Ctrl-N");
+    write(&mut model, "bbo");
+    press(&mut model, "Enter");
+    let _ = update(&mut model, Msg::StartFailed(Error::UnknownPeer("bbo".to_owned())));
+    snapshots("new_unknown", model);
+}
+
+#[test]
+fn reconnecting() {
+    let mut model = conversation();
+    let waiting = Connection::Waiting { at: NOW + 7_000, trouble: Trouble::Unreachable };
+    let _ = update(&mut model, Msg::Connection(waiting));
+    snapshots("reconnecting", model);
+}
+
+#[test]
+fn blocked_until_a_person_acts() {
+    let mut model = conversation();
+    let _ = update(&mut model, Msg::Connection(Connection::Blocked(Trouble::RelayKeyChanged)));
+    snapshots("blocked", model);
+}
+
+#[test]
+fn messages_that_cannot_be_read() {
+    let mut messages = everyday();
+    messages.truncate(2);
+    messages.push(message(7, 5, MessageContent::Undecryptable(Cause::OldKey), None));
+    messages.push(message(8, 4, MessageContent::Undecryptable(Cause::Tampered), None));
+    messages.push(message(9, 3, MessageContent::Unknown(99), None));
+    snapshots("undecryptable", talk(Trust::Unverified, messages));
+}
+
+#[test]
+fn a_changed_key() {
+    let mut messages = everyday();
+    messages.push(message(7, 1, MessageContent::Note("key-changed-after-verification".to_owned()), None));
+    let mut model = talk(Trust::ChangedAfterVerification, messages);
+    write(&mut model, "is it you?");
+    press(&mut model, "Enter");
+    snapshots("key_changed", model);
+}
+
+#[test]
+fn a_message_that_failed() {
+    let messages = vec![from_me(1, 3, "hello", Delivery::Failed(ErrorCode::MailboxFull)), from_bob(2, 1, "hi")];
+    snapshots("failed", talk(Trust::Unverified, messages));
+}
+
+#[test]
+fn new_messages_are_marked() {
+    let mut model = home(vec![chat("bob", Trust::Unverified, 2)]);
+    press(&mut model, "Enter");
+    let messages = vec![from_bob(1, 30, "one"), from_bob(2, 20, "two"), from_bob(3, 10, "three")];
+    let _ = update(&mut model, window(messages, false));
+    snapshots("new_messages", model);
+}
+
+#[test]
+fn wide_characters_and_emoji_keep_the_frame() {
+    let messages = vec![
+        from_bob(1, 9, "日本語のとても長い文章はどこで折り返されるべきでしょうか。これは確認のための文章です。"),
+        from_me(2, 8, "👨‍👩‍👧‍👦👍🏽🇪🇸 emoji 🎉 of many parts ❤️ e\u{301}é", Delivery::Stored),
+        from_bob(3, 7, "한국어 텍스트와 עברית ועוד ข้อความภาษาไทย"),
+        from_bob(4, 6, "\x1b[2J\x1b]0;owned\x07 exe\u{202e}gpj.txt zero\u{200b}width"),
+    ];
+    let mut model = talk(Trust::Verified, messages);
+    write(&mut model, "日本語 and 👍🏽");
+    snapshots("wide", model);
+}
+
+#[test]
+fn times_of_a_message() {
+    let mut model = conversation();
+    press(&mut model, "Esc Up Up Enter");
+    snapshots("info", model);
+}
