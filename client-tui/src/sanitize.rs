@@ -31,6 +31,15 @@ pub fn lines(text: &str) -> String {
     clean(text, |c| if c == '\t' { ' ' } else { '\n' })
 }
 
+/// Text from the clipboard: what cannot be seen is left out, so that what is seen is what is sent.
+/// Line breaks stay, tabs become spaces.
+#[must_use]
+pub fn pasted(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ");
+    let unseen = |c: char| is_forbidden(c) && !matches!(c, '\u{FE00}'..='\u{FE0F}');
+    text.chars().filter(|c| *c == '\n' || !(c.is_control() || unseen(*c))).collect()
+}
+
 fn clean(text: &str, space: impl Fn(char) -> char) -> String {
     let mut out = String::with_capacity(text.len());
     let mut marks = 0;
@@ -144,6 +153,11 @@ mod tests {
         let tower = format!("a{}b", "\u{301}".repeat(100));
         assert_eq!(line(&tower), format!("a{}\u{FFFD}b", "\u{301}".repeat(8)));
         assert_eq!(line("\u{301}"), "\u{25CC}\u{301}");
+    }
+
+    #[test]
+    fn what_is_pasted_is_what_is_seen() {
+        assert_eq!(pasted("a\r\nb\x1b[2J\u{202e}c\u{200b}d\u{ad}\te❤️"), "a\nb[2Jcd    e❤️");
     }
 
     proptest! {

@@ -247,3 +247,115 @@ fn times_of_a_message() {
     press(&mut model, "Esc Up Up Enter");
     snapshots("info", model);
 }
+
+mod any_size_and_text {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn content() -> impl Strategy<Value = MessageContent> {
+        prop_oneof![
+            any::<String>().prop_map(MessageContent::Text),
+            "[a-z 日👍\u{301}\u{202e}\x1b\n-]{0,300}".prop_map(MessageContent::Text),
+            Just(MessageContent::Undecryptable(Cause::NoSession)),
+            "[a-z\x1b]{0,20}".prop_map(MessageContent::Note),
+            any::<u16>().prop_map(MessageContent::Unknown),
+        ]
+    }
+
+    const KEYS: [&str; 16] = [
+        "Enter",
+        "Esc",
+        "Tab",
+        "Up",
+        "Down",
+        "PgUp",
+        "PgDn",
+        "Home",
+        "End",
+        "F1",
+        "F4",
+        "Ctrl-P",
+        "Ctrl-N",
+        "Alt-Enter",
+        "Backspace",
+        "x",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn drawing_never_panics_and_no_control_character_reaches_a_cell(
+            contents in prop::collection::vec((content(), any::<u64>(), any::<bool>()), 0..12),
+            draft in "\\PC{0,40}[a-z \u{202e}\u{200b}\x1b\n日👍]{0,60}",
+            sizes in prop::collection::vec((1_u16..=200, 1_u16..=60), 1..4),
+            keys in prop::collection::vec(0..KEYS.len(), 0..24),
+        ) {
+            let messages = contents.into_iter().enumerate().map(|(at, (content, sent_at, own))| {
+                let delivery = own.then_some(Delivery::Failed(ErrorCode::Other(7)));
+                let position = u8::try_from(at + 1).unwrap();
+                susurro_client_core::model::MessageView { sent_at, ..message(position, 0, content, delivery) }
+            });
+            let mut model = talk(Trust::ChangedAfterVerification, messages.collect());
+            let _ = update(&mut model, Msg::Paste(draft));
+            let _ = update(&mut model, Msg::Connection(Connection::Blocked(Trouble::RelayKeyChanged)));
+            for (columns, rows) in sizes {
+                check(&mut model, columns, rows)?;
+                for key in &keys {
+                    press(&mut model, KEYS[*key]);
+                    let _ = update(&mut model, Msg::Safety(safety(Trust::Changed)));
+                    check(&mut model, columns, rows)?;
+                }
+            }
+        }
+
+        #[test]
+        fn the_first_start_fits_every_size(columns in 1_u16..=200, rows in 1_u16..=60, text in any::<String>()) {
+            let mut model = wizard();
+            let _ = update(&mut model, Msg::Paste(text));
+            for _ in 0..6 {
+                check(&mut model, columns, rows)?;
+                press(&mut model, "Enter");
+            }
+        }
+    }
+
+    fn check(model: &mut Model, columns: u16, rows: u16) -> Result<(), TestCaseError> {
+        let buffer = screen(model, columns, rows);
+        for cell in buffer.content() {
+            prop_assert!(!cell.symbol().contains(|c: char| c.is_control() || c == '\u{202e}'), "{:?}", cell.symbol());
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn drawing_into_a_part_of_the_frame_touches_nothing_else() {
+    use ratatui::layout::Rect;
+    let mut model = conversation();
+    let (columns, rows) = (44, 18);
+    let _ = update(&mut model, Msg::Resize(columns, rows));
+    let area = Rect::new(60, 4, columns, rows);
+    let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(120, 30)).unwrap();
+    for keys in ["Tab", "Tab", "F1", "Esc", "F4", "Esc", "Ctrl-P", "Esc", "Ctrl-N"] {
+        press(&mut model, keys);
+        terminal
+            .draw(|frame| {
+                let all = frame.area();
+                frame.render_widget(ratatui::widgets::Paragraph::new("#".repeat(120 * 30)), all);
+                for y in 0..all.height {
+                    frame.buffer_mut().set_string(0, y, "#".repeat(120), ratatui::style::Style::new());
+                }
+                susurro_tui::ui::draw(frame, area, &model);
+            })
+            .unwrap();
+        let buffer = terminal.backend().buffer();
+        for y in 0..30 {
+            for x in 0..120 {
+                if !area.contains((x, y).into()) {
+                    assert_eq!(buffer[(x, y)].symbol(), "#", "{x},{y} after {keys}");
+                }
+            }
+        }
+    }
+}

@@ -135,7 +135,9 @@ pub struct View {
 /// The lines on the screen.
 #[must_use]
 pub fn view(model: &Model, conversation: &Conversation, width: usize, height: usize) -> View {
-    let Some((index, hidden)) = bottom(conversation) else { return View { rows: Vec::new(), below: false } };
+    let Some((index, hidden)) = bottom(model, conversation, width) else {
+        return View { rows: Vec::new(), below: false };
+    };
     let mut chunks = Vec::new();
     let mut count = 0;
     for at in (0..=index).rev() {
@@ -157,7 +159,7 @@ pub fn view(model: &Model, conversation: &Conversation, width: usize, height: us
 /// Where scrolling up by `lines` leads, and whether the beginning of the window is reached.
 #[must_use]
 pub fn up(model: &Model, conversation: &Conversation, width: usize, height: usize, lines: usize) -> (Scroll, bool) {
-    let Some((index, hidden)) = bottom(conversation) else { return (Scroll::Bottom, true) };
+    let Some((index, hidden)) = bottom(model, conversation, width) else { return (Scroll::Bottom, true) };
     let mut above = 0;
     let mut reached = true;
     for at in (0..=index).rev() {
@@ -189,7 +191,7 @@ pub fn up(model: &Model, conversation: &Conversation, width: usize, height: usiz
 /// Where scrolling down by `lines` leads.
 #[must_use]
 pub fn down(model: &Model, conversation: &Conversation, width: usize, lines: usize) -> Scroll {
-    let Some((mut index, mut hidden)) = bottom(conversation) else { return Scroll::Bottom };
+    let Some((mut index, mut hidden)) = bottom(model, conversation, width) else { return Scroll::Bottom };
     let mut step = lines;
     while step > hidden && index + 1 < conversation.messages.len() {
         step -= hidden;
@@ -202,7 +204,7 @@ pub fn down(model: &Model, conversation: &Conversation, width: usize, lines: usi
 /// Where the timeline has to stand for a message to be on the screen.
 #[must_use]
 pub fn reveal(model: &Model, conversation: &Conversation, width: usize, height: usize, id: MessageId) -> Scroll {
-    let (Some(target), Some((index, hidden))) = (conversation.index(id), bottom(conversation)) else {
+    let (Some(target), Some((index, hidden))) = (conversation.index(id), bottom(model, conversation, width)) else {
         return conversation.scroll;
     };
     if target > index || (target == index && hidden > 0) {
@@ -239,13 +241,13 @@ pub fn visible(model: &Model, conversation: &Conversation, width: usize, height:
     ids
 }
 
-/// The lowest message on the screen and its lines below.
-fn bottom(conversation: &Conversation) -> Option<(usize, usize)> {
+/// The lowest message on the screen and its lines below: fewer than it has, also after the width changed.
+fn bottom(model: &Model, conversation: &Conversation, width: usize) -> Option<(usize, usize)> {
     let last = conversation.messages.len().checked_sub(1)?;
-    match conversation.scroll {
-        Scroll::Bottom => Some((last, 0)),
-        Scroll::At { message, hidden } => Some(conversation.index(message).map_or((last, 0), |at| (at, hidden))),
-    }
+    let Scroll::At { message, hidden } = conversation.scroll else { return Some((last, 0)) };
+    let Some(at) = conversation.index(message) else { return Some((last, 0)) };
+    let rows = of_message(model, conversation, at, width).len();
+    Some((at, hidden.min(rows.saturating_sub(1))))
 }
 
 fn anchor(conversation: &Conversation, index: usize, hidden: usize) -> Scroll {

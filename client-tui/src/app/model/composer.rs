@@ -46,12 +46,9 @@ impl Composer {
         changed
     }
 
-    /// Puts pasted text before the cursor. Control characters other than line breaks and tabs stay out: a
-    /// clipboard can hold escape sequences.
+    /// Puts pasted text before the cursor, without what cannot be seen: a clipboard can hold escape sequences.
     pub fn paste(&mut self, text: &str) {
-        let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ");
-        let text: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
-        let changed = self.area.insert_str(text);
+        let changed = self.area.insert_str(crate::sanitize::pasted(text));
         self.note(changed);
     }
 

@@ -143,6 +143,7 @@ fn trust_changed(model: &mut Model, peer: &AccountName, trust: Trust) -> Vec<Eff
     match &mut model.overlay {
         Some(Overlay::Verify(verify)) if verify.peer == *peer => {
             verify.busy = false;
+            verify.safety = None;
             vec![Effect::LoadChats, Effect::LoadSafety(peer.clone())]
         }
         _ => vec![Effect::LoadChats],
