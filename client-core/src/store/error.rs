@@ -25,15 +25,26 @@ pub enum StoreError {
     /// A schema of a later version.
     #[error("written by a later version")]
     FromTheFuture,
+    /// The store was closed.
+    #[error("closed")]
+    Closed,
     /// The system refused.
     #[error("{0}")]
     Io(String),
 }
 
 /// The words for the key file in messages.
-pub(crate) const KEY_FILE: &str = "the key file of the profile";
+pub const KEY_FILE: &str = "the key file of the profile";
 /// The words for the database in messages.
 pub(crate) const DATABASE: &str = "the database of the profile";
+
+impl StoreError {
+    /// The database holds something that cannot be read.
+    #[must_use]
+    pub const fn damaged() -> Self {
+        Self::Damaged(DATABASE)
+    }
+}
 
 impl From<std::io::Error> for StoreError {
     fn from(error: std::io::Error) -> Self {
@@ -69,6 +80,7 @@ impl From<StoreError> for Error {
             StoreError::WrongPassphrase => Self::WrongPassphrase,
             StoreError::Damaged(what) => Self::Damaged { what: what.to_owned() },
             StoreError::FromTheFuture => Self::FromTheFuture,
+            StoreError::Closed => Self::Closed,
             StoreError::Io(text) => Self::Io(text),
         }
     }

@@ -19,21 +19,13 @@ const SENT: &str = "
 
 pub(crate) async fn snapshot(connection: &mut SqliteConnection) -> Result<Snapshot, StoreError> {
     let row = query("SELECT * FROM profile").fetch_one(&mut *connection).await?;
-    let tokens = match (row.try_get("access")?, row.try_get("access_expires")?, row.try_get("refresh")?) {
-        (Some(access), Some(expires), Some(refresh)) => Some(Tokens {
-            access: Zeroizing::new(access),
-            access_expires: number(expires),
-            refresh: Zeroizing::new(refresh),
-        }),
-        _ => None,
-    };
     Ok(Snapshot {
         name: name(row.try_get("name")?)?,
         relay: relay(&row)?,
         account_key: Zeroizing::new(array(row.try_get("account_key")?)?),
         device: secret(&row, "device")?,
         prekeys: secret(&row, "prekeys")?,
-        tokens,
+        tokens: tokens(&row)?,
         cursor: number(row.try_get("cursor")?),
         contacts: all(connection, "SELECT * FROM contacts ORDER BY name", contact).await?,
         device_lists: all(connection, "SELECT * FROM device_lists ORDER BY account", |row| {
@@ -71,7 +63,18 @@ pub(crate) async fn snapshot(connection: &mut SqliteConnection) -> Result<Snapsh
     })
 }
 
-pub(crate) fn relay(row: &SqliteRow) -> Result<Relay, StoreError> {
+pub(crate) fn tokens(row: &SqliteRow) -> Result<Option<Tokens>, StoreError> {
+    Ok(match (row.try_get("access")?, row.try_get("access_expires")?, row.try_get("refresh")?) {
+        (Some(access), Some(expires), Some(refresh)) => Some(Tokens {
+            access: Zeroizing::new(access),
+            access_expires: number(expires),
+            refresh: Zeroizing::new(refresh),
+        }),
+        _ => None,
+    })
+}
+
+fn relay(row: &SqliteRow) -> Result<Relay, StoreError> {
     Ok(Relay { url: row.try_get("relay_url")?, key: array(row.try_get("relay_key")?)? })
 }
 

@@ -14,14 +14,14 @@ mod error;
 mod load;
 mod timeline;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::Mutex;
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use zeroize::Zeroizing;
 
 pub use directory::Directory;
-pub use error::StoreError;
+pub use error::{KEY_FILE, StoreError};
 
 use port::{Relay, Snapshot, Transaction};
 
@@ -79,14 +79,15 @@ pub struct NewProfile {
 ///
 /// It holds the profile's lock for as long as it lives.
 pub struct Store {
-    writer: Mutex<SqliteConnection>,
-    reader: Mutex<SqliteConnection>,
-    directory: Directory,
+    path: PathBuf,
+    writer: Mutex<Option<SqliteConnection>>,
+    reader: Mutex<Option<SqliteConnection>>,
+    directory: Mutex<Option<Directory>>,
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Store({})", self.directory.path().display())
+        write!(f, "Store({})", self.path.display())
     }
 }
 
@@ -95,19 +96,17 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Io`]; an existing database is not touched.
+    /// [`StoreError`]; a database with a profile in it is not touched.
     pub async fn create(directory: Directory, key: &DatabaseKey, new: &NewProfile) -> Result<Self, StoreError> {
         let path = directory.database();
-        if path.exists() {
-            return Err(StoreError::Io("there is a database already".to_owned()));
-        }
         let mut writer = connection::open(&path, key, connection::Mode::Create).await?;
         directory.restrict(&path)?;
         connection::migrate(&mut writer, &directory).await?;
+        // Refused by the primary key where there is a profile already.
         commit::insert_profile(&mut writer, new).await?;
         directory.sync()?;
         let reader = connection::open(&path, key, connection::Mode::Read).await?;
-        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), directory })
+        Ok(Self::of(writer, reader, directory))
     }
 
     /// Opens the database of a profile, checks it and brings its schema up to date.
@@ -117,27 +116,56 @@ impl Store {
     /// [`StoreError::NoProfile`] when none was finished here, [`StoreError::Damaged`],
     /// [`StoreError::FromTheFuture`], [`StoreError::Io`]. Nothing is changed then.
     pub async fn open(directory: Directory, key: &DatabaseKey) -> Result<Self, StoreError> {
+        Self::open_or_return(directory, key).await?.map_err(|_| StoreError::NoProfile)
+    }
+
+    /// [`open`](Self::open) that gives the locked directory back where there is no profile.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), without `NoProfile`.
+    pub async fn open_or_return(
+        directory: Directory,
+        key: &DatabaseKey,
+    ) -> Result<Result<Self, Directory>, StoreError> {
         let path = directory.database();
         if !path.exists() {
-            return Err(StoreError::NoProfile);
+            return Ok(Err(directory));
         }
-        // A database that was never written (a crash at its creation) reads as empty below.
+        // A crash at its creation leaves a database that is empty, or without a profile.
         let mut writer = connection::open(&path, key, connection::Mode::Write).await?;
         connection::check(&mut writer, &path).await?;
         connection::migrate(&mut writer, &directory).await?;
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM profile").fetch_one(&mut writer).await?;
         if rows == 0 {
             writer.close().await?;
-            return Err(StoreError::NoProfile);
+            return Ok(Err(directory));
         }
         let reader = connection::open(&path, key, connection::Mode::Read).await?;
-        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), directory })
+        Ok(Ok(Self::of(writer, reader, directory)))
+    }
+
+    fn of(writer: SqliteConnection, reader: SqliteConnection, directory: Directory) -> Self {
+        Self {
+            path: directory.path().to_owned(),
+            writer: Mutex::new(Some(writer)),
+            reader: Mutex::new(Some(reader)),
+            directory: Mutex::new(Some(directory)),
+        }
+    }
+
+    async fn writer(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
+        MutexGuard::try_map(self.writer.lock().await, Option::as_mut).map_err(|_| StoreError::Closed)
+    }
+
+    async fn reader(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
+        MutexGuard::try_map(self.reader.lock().await, Option::as_mut).map_err(|_| StoreError::Closed)
     }
 
     /// The profile's directory.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.directory.path()
+        &self.path
     }
 
     /// Everything an engine starts from.
@@ -146,7 +174,7 @@ impl Store {
     ///
     /// [`StoreError::Damaged`] when something in it is not what was written, [`StoreError::Io`].
     pub async fn load(&self) -> Result<Snapshot, StoreError> {
-        let mut connection = self.writer.lock().await;
+        let mut connection = self.writer().await?;
         let mut transaction = connection.begin().await?;
         load::snapshot(&mut transaction).await
     }
@@ -160,7 +188,7 @@ impl Store {
         if transaction.is_empty() {
             return Ok(());
         }
-        let mut connection = self.writer.lock().await;
+        let mut connection = self.writer().await?;
         commit::commit(&mut connection, transaction).await
     }
 
@@ -170,7 +198,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn registration(&self) -> Result<Registration, StoreError> {
-        let mut reader = self.reader.lock().await;
+        let mut reader = self.reader().await?;
         let number: i64 = sqlx::query_scalar("SELECT registration FROM profile").fetch_one(&mut *reader).await?;
         columns::registration(number)
     }
@@ -181,7 +209,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn set_registration(&self, registration: Registration) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         commit::set_registration(&mut writer, registration).await
     }
 
@@ -191,7 +219,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn finish_registration(&self, tokens: &port::Tokens) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         commit::finish_registration(&mut writer, tokens).await
     }
 
@@ -201,7 +229,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn set_relay_url(&self, url: &str) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         sqlx::query("UPDATE profile SET relay_url = ?").bind(url).execute(&mut *writer).await?;
         Ok(())
     }
@@ -212,22 +240,32 @@ impl Store {
     ///
     /// [`StoreError::Damaged`], [`StoreError::Io`].
     pub async fn check(&self) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         connection::full_check(&mut writer).await
     }
 
-    /// Moves the write-ahead log into the database, closes it and frees the lock.
+    /// The tokens of this device, unless it is logged out.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn tokens(&self) -> Result<Option<port::Tokens>, StoreError> {
+        let mut reader = self.reader().await?;
+        let row = sqlx::query("SELECT access, access_expires, refresh FROM profile").fetch_one(&mut *reader).await?;
+        load::tokens(&row)
+    }
+
+    /// Moves the write-ahead log into the database, closes it and frees the lock. Whatever is
+    /// asked of the store afterwards is answered with [`StoreError::Closed`].
     ///
     /// Dropping a store loses nothing either, but leaves the log on the disk until the next start.
     ///
     /// # Errors
     ///
     /// [`StoreError`]; the lock is free all the same.
-    pub async fn close(self) -> Result<(), StoreError> {
-        self.reader.into_inner().close().await?;
-        let mut writer = self.writer.into_inner();
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer).await?;
-        writer.close().await?;
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.close_connections(true).await?;
+        self.directory.lock().await.take();
         Ok(())
     }
 
@@ -236,9 +274,21 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn close_and_remove(self) -> Result<(), StoreError> {
-        self.reader.into_inner().close().await?;
-        self.writer.into_inner().close().await?;
-        self.directory.remove_profile()
+    pub async fn close_and_remove(&self) -> Result<(), StoreError> {
+        self.close_connections(false).await?;
+        self.directory.lock().await.take().map_or(Ok(()), Directory::remove_profile)
+    }
+
+    async fn close_connections(&self, checkpoint: bool) -> Result<(), StoreError> {
+        if let Some(reader) = self.reader.lock().await.take() {
+            reader.close().await?;
+        }
+        if let Some(mut writer) = self.writer.lock().await.take() {
+            if checkpoint {
+                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer).await?;
+            }
+            writer.close().await?;
+        }
+        Ok(())
     }
 }

@@ -19,7 +19,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn chats(&self) -> Result<Vec<ChatSummary>, StoreError> {
-        let mut reader = self.reader.lock().await;
+        let mut reader = self.reader().await?;
         let contacts = query(
             "SELECT contacts.*,
                 (SELECT count(*) FROM messages
@@ -48,7 +48,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn contact(&self, peer: &AccountName) -> Result<Option<Contact>, StoreError> {
-        let mut reader = self.reader.lock().await;
+        let mut reader = self.reader().await?;
         let row =
             query("SELECT * FROM contacts WHERE name = ?").bind(peer.as_str()).fetch_optional(&mut *reader).await?;
         row.as_ref().map(load::contact).transpose()
@@ -65,7 +65,7 @@ impl Store {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<MessageView>, StoreError> {
-        let mut reader = self.reader.lock().await;
+        let mut reader = self.reader().await?;
         let rows = query(
             "SELECT * FROM messages WHERE peer = ?1 AND (?2 IS NULL OR position < ?2)
              ORDER BY position DESC, rowid DESC LIMIT ?3",
@@ -84,7 +84,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn message(&self, id: MessageId) -> Result<Option<MessageView>, StoreError> {
-        let mut reader = self.reader.lock().await;
+        let mut reader = self.reader().await?;
         let row = query("SELECT * FROM messages WHERE id = ? ORDER BY direction DESC LIMIT 1")
             .bind(&id.as_bytes()[..])
             .fetch_optional(&mut *reader)
@@ -98,7 +98,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn unread(&self, peer: &AccountName, up_to: i64) -> Result<Vec<MessageId>, StoreError> {
-        let mut reader = self.reader.lock().await;
+        let mut reader = self.reader().await?;
         let rows = query(
             "SELECT id FROM messages WHERE peer = ? AND direction = 0 AND kind <> 3 AND read_at IS NULL AND position <= ?
              ORDER BY position",
@@ -117,7 +117,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn unprinted(&self, limit: u32) -> Result<Vec<MessageView>, StoreError> {
-        let mut reader = self.reader.lock().await;
+        let mut reader = self.reader().await?;
         let rows =
             query("SELECT * FROM messages WHERE direction = 0 AND kind < 2 AND printed = 0 ORDER BY rowid LIMIT ?")
                 .bind(i64::from(limit))
@@ -133,7 +133,7 @@ impl Store {
     /// [`StoreError`]; none of them is noted then.
     pub async fn mark_printed(&self, ids: &[MessageId]) -> Result<(), StoreError> {
         use sqlx::Connection as _;
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
         for id in ids {
             query("UPDATE messages SET printed = 1 WHERE id = ? AND direction = 0")
@@ -150,7 +150,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn draft(&self, peer: &AccountName) -> Result<String, StoreError> {
-        let mut reader = self.reader.lock().await;
+        let mut reader = self.reader().await?;
         let text: Option<String> = query_scalar("SELECT text FROM drafts WHERE peer = ?")
             .bind(peer.as_str())
             .fetch_optional(&mut *reader)
@@ -164,7 +164,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn set_draft(&self, peer: &AccountName, text: &str) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         if text.is_empty() {
             query("DELETE FROM drafts WHERE peer = ?").bind(peer.as_str()).execute(&mut *writer).await?;
         } else {
@@ -183,7 +183,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn queued(&self) -> Result<u64, StoreError> {
-        let mut reader = self.reader.lock().await;
+        let mut reader = self.reader().await?;
         let count: i64 = query_scalar("SELECT count(*) FROM outbox WHERE shown").fetch_one(&mut *reader).await?;
         Ok(number(count))
     }

@@ -18,7 +18,7 @@ mod receipts;
 mod repair;
 mod tokens;
 mod trust;
-mod types;
+pub mod types;
 
 pub use engine::Engine;
 pub use trust::{

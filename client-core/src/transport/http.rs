@@ -12,9 +12,8 @@ use susurro_protocol::rest::{
 };
 use susurro_protocol::{AccountName, ErrorCode, version};
 
-use super::{BadUrl, RelayUrl};
-use crate::error::Error;
-use crate::sync::{Answer, ConnectFailure, Request, RequestFailure, Token};
+use super::RelayUrl;
+use crate::sync::types::{Answer, ConnectFailure, Request, RequestFailure, Token};
 
 /// For a connection to open. A relay that needs longer is not usable for a conversation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,32 +43,6 @@ pub enum TransportError {
     },
 }
 
-impl TransportError {
-    /// For a person.
-    #[must_use]
-    pub fn at(self, url: &RelayUrl) -> Error {
-        let url = url.as_str().to_owned();
-        match self {
-            Self::Unreachable(cause) => Error::Unreachable { url, cause },
-            Self::NotARelay => Error::NotARelay { url },
-            Self::Refused { code, .. } => match code {
-                ErrorCode::NameTaken => Error::NameTaken,
-                ErrorCode::InvalidCredentials => Error::WrongNameOrPassword,
-                ErrorCode::UnknownDevice => Error::UnknownDevice,
-                ErrorCode::Unauthenticated | ErrorCode::TokenExpired | ErrorCode::TokenRevoked => Error::LoggedOut,
-                ErrorCode::NoPrekeys => Error::NoPrekeys,
-                ErrorCode::Internal
-                | ErrorCode::StorageUnavailable
-                | ErrorCode::Overloaded
-                | ErrorCode::GoingAway
-                | ErrorCode::RateLimited => Error::RelayBusy,
-                ErrorCode::UnsupportedVersion => Error::NotARelay { url },
-                code => Error::Rejected(code),
-            },
-        }
-    }
-}
-
 impl From<TransportError> for RequestFailure {
     fn from(error: TransportError) -> Self {
         match error {
@@ -86,15 +59,6 @@ impl From<TransportError> for ConnectFailure {
             TransportError::Unreachable(_) => Self::Unreachable,
             TransportError::NotARelay => Self::NotARelay,
             TransportError::Refused { code, retry_after } => Self::Refused { code, retry_after },
-        }
-    }
-}
-
-impl From<BadUrl> for Error {
-    fn from(error: BadUrl) -> Self {
-        match error {
-            BadUrl::Malformed => Self::BadRelayUrl,
-            BadUrl::PlainHttp => Self::PlainHttpNotLoopback,
         }
     }
 }

@@ -20,7 +20,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::RelayUrl;
 use super::http::{TransportError, is_problem, refusal, retry_after};
-use crate::sync::{ConnectFailure, SocketId, Token};
+use crate::sync::types::{SocketId, Token};
 
 /// For connection, TLS and upgrade together.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
@@ -41,7 +41,7 @@ pub enum SocketEvent {
     /// The upgrade succeeded.
     Opened,
     /// It did not; the last event.
-    Failed(ConnectFailure),
+    Failed(TransportError),
     /// A binary message.
     Frame(Bytes),
     /// It ended; the last event.
@@ -110,14 +110,16 @@ impl Events {
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn run(request: Option<Request>, queue: mpsc::Receiver<Vec<u8>>, events: &Events) {
-    let Some(request) = request else { return events.tell(SocketEvent::Failed(ConnectFailure::NotARelay)).await };
+    let Some(request) = request else { return events.tell(SocketEvent::Failed(TransportError::NotARelay)).await };
     let config = WebSocketConfig::default().max_message_size(Some(FRAME_MAX)).max_frame_size(Some(FRAME_MAX));
     // Small frames must not wait for each other (Nagle's algorithm).
     let connect = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
     let stream = match timeout(OPEN_TIMEOUT, connect).await {
         Ok(Ok((stream, _))) => stream,
-        Ok(Err(error)) => return events.tell(SocketEvent::Failed(failure(error).into())).await,
-        Err(_) => return events.tell(SocketEvent::Failed(ConnectFailure::Unreachable)).await,
+        Ok(Err(error)) => return events.tell(SocketEvent::Failed(failure(error))).await,
+        Err(_) => {
+            return events.tell(SocketEvent::Failed(TransportError::Unreachable("no answer in time".to_owned()))).await;
+        }
     };
     events.tell(SocketEvent::Opened).await;
     let code = serve(stream, queue, events).await;

@@ -1,0 +1,319 @@
+//! The facade: one handle for a face, whatever it is.
+
+pub(crate) mod failures;
+mod reading;
+mod registration;
+mod waiting;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rand_core::Rng as _;
+use susurro_protocol::{AccountId, AccountName, ErrorCode, MessageId};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::crypto::{AccountKey, UnwrapError, safety_number, unwrap_database_key};
+use crate::driver::{self, Driver, Job, Shown};
+use crate::error::Error;
+use crate::model::{ClientEvent, Connection, Delivery, MessageContent};
+use crate::profile::{Me, SafetyInfo, fingerprint};
+use crate::secret::Secret;
+use crate::store::{DatabaseKey, Directory, Registration, Store};
+use crate::sync::{Command, Token};
+use crate::transport::{Http, RelayUrl, TransportError};
+
+/// Commands that wait for the driver; a face that is faster waits.
+const JOBS: usize = 256;
+
+/// A client of one account. Clones share it.
+///
+/// Everything that a method reports is durable. Nothing goes over the network before
+/// [`go_online`](Self::go_online), registration, login and logout aside.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<Store>,
+    http: Http,
+    me: Me,
+    account_key: [u8; 32],
+    jobs: mpsc::Sender<Job>,
+    online: watch::Sender<bool>,
+    shown: Shown,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Client({})", self.inner.me.name)
+    }
+}
+
+impl Client {
+    /// Makes an account with a new identity, and a profile that holds it.
+    ///
+    /// The profile is durable before the relay hears of it, so a crash or a lost answer loses
+    /// nothing: registering again with the same name, password and passphrase goes on where it stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]. Where the relay refused for sure, nothing is left behind.
+    pub async fn register(
+        profile: &Path,
+        relay: &str,
+        name: &str,
+        password: Secret,
+        passphrase: Secret,
+    ) -> Result<Self, Error> {
+        registration::register(profile, relay, name, password, passphrase).await
+    }
+
+    /// Logs a profile in again after logout.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoProfile`] without a profile: a lost profile is a new device, which this version
+    /// cannot add yet. [`Error::WrongNameOrPassword`], [`Error::UnknownDevice`],
+    /// [`Error::RelayKeyChanged`] and the others.
+    pub async fn login(
+        profile: &Path,
+        relay: &str,
+        name: &str,
+        password: Secret,
+        passphrase: Secret,
+    ) -> Result<Self, Error> {
+        registration::login(profile, relay, name, password, passphrase).await
+    }
+
+    /// Opens a profile, offline, and takes its lock.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoProfile`], [`Error::Unfinished`], [`Error::Locked`], [`Error::WrongPassphrase`],
+    /// [`Error::Damaged`], [`Error::FromTheFuture`], [`Error::Io`].
+    pub async fn open(profile: &Path, passphrase: Secret) -> Result<Self, Error> {
+        let directory = Directory::acquire_existing(profile)?;
+        let store = open_store(directory, passphrase).await?;
+        if store.registration().await? != Registration::Done {
+            let name = store.load().await?.name;
+            return Err(Error::Unfinished(name));
+        }
+        Self::start(store).await
+    }
+
+    /// Whether there is a profile, finished or not.
+    pub async fn exists(profile: &Path) -> bool {
+        Directory::has_profile(profile)
+    }
+
+    /// Goes offline, stops, closes the store and frees the lock, for all clones.
+    pub async fn close(self) {
+        let (done, finished) = oneshot::channel();
+        if self.inner.jobs.send(Job::Close(done)).await.is_ok() {
+            // An error means that the driver has ended by itself.
+            let _ = finished.await;
+        }
+        if let Err(error) = self.inner.store.close().await {
+            tracing::error!(%error, "the store did not close well");
+        }
+    }
+
+    /// Takes this device's tokens back at the relay and forgets them. Identity, contacts and
+    /// messages stay: [`login`](Self::login) goes on with them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreachable`] and the like: then nothing changed.
+    pub async fn logout(&self) -> Result<(), Error> {
+        if let Some(token) = self.token().await? {
+            match self.inner.http.logout(&token).await {
+                // Tokens that are not good any more are as good as taken back.
+                Ok(())
+                | Err(TransportError::Refused {
+                    code: ErrorCode::Unauthenticated | ErrorCode::TokenExpired | ErrorCode::TokenRevoked,
+                    ..
+                }) => {}
+                Err(error) => return Err(self.inner.at(error)),
+            }
+        }
+        self.inner.online.send_replace(false);
+        self.command(Command::LogOut).await
+    }
+
+    /// Who this is.
+    #[must_use]
+    pub fn me(&self) -> Me {
+        self.inner.me.clone()
+    }
+
+    /// Connects and stays connected; when it waits for another try or was blocked, tries at once.
+    pub fn go_online(&self) {
+        self.inner.online.send_replace(true);
+    }
+
+    /// Disconnects and stays so.
+    pub fn go_offline(&self) {
+        self.inner.online.send_replace(false);
+    }
+
+    /// Everything that happens from now on. A receiver that falls behind misses some
+    /// (`Lagged`) and reads again what it shows.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<ClientEvent> {
+        self.inner.shown.events.subscribe()
+    }
+
+    /// How things stand with the relay.
+    #[must_use]
+    pub fn connection(&self) -> watch::Receiver<Connection> {
+        self.inner.shown.connection.subscribe()
+    }
+
+    /// Queues a text; returns once it is durable in the outbox. The name need not be known yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadName`], [`Error::EmptyMessage`], [`Error::TooLong`], [`Error::Yourself`],
+    /// [`Error::ContactKeyChanged`], and those of the store.
+    pub async fn queue(&self, peer: &str, text: &str) -> Result<MessageId, Error> {
+        let peer = peer.parse()?;
+        let mut id = [0; 16];
+        driver::rng().fill_bytes(&mut id);
+        let message = MessageId::from_bytes(id);
+        self.command(Command::Compose { peer, message, text: text.to_owned() }).await?;
+        Ok(message)
+    }
+
+    /// Queues a message that failed once more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownMessage`], [`Error::NotFailed`], and as [`queue`](Self::queue).
+    pub async fn retry(&self, message: MessageId) -> Result<(), Error> {
+        let view = self.inner.store.message(message).await?.ok_or(Error::UnknownMessage)?;
+        match (view.delivery, view.content) {
+            (Delivery::Failed(_), MessageContent::Text(text)) => {
+                self.command(Command::Retry { peer: view.peer, message, text }).await
+            }
+            _ => Err(Error::NotFailed),
+        }
+    }
+
+    /// Marks incoming messages up to a position as read and tells the sender.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadName`] and those of the store.
+    pub async fn mark_read(&self, peer: &str, up_to: i64) -> Result<(), Error> {
+        let peer: AccountName = peer.parse()?;
+        let messages = self.inner.store.unread(&peer, up_to).await?;
+        if messages.is_empty() { Ok(()) } else { self.command(Command::MarkRead { peer, messages }).await }
+    }
+
+    /// The number that two people compare. While a changed key waits for a decision it is that of
+    /// the offered key, the one to decide about.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownPeer`] for nobody that this profile knows, and those of the store.
+    pub async fn safety_number(&self, peer: &str) -> Result<SafetyInfo, Error> {
+        let theirs: AccountName = peer.parse()?;
+        let contact = self.inner.store.contact(&theirs).await?.ok_or_else(|| Error::UnknownPeer(peer.to_owned()))?;
+        let key = contact.offered_key.unwrap_or(contact.account_key);
+        let number =
+            safety_number((self.inner.me.account, self.inner.account_key), (AccountId::of_account_key(&key), key));
+        Ok(SafetyInfo {
+            ours: self.inner.me.name.clone(),
+            theirs,
+            groups: number.groups().map(str::to_owned).collect(),
+            qr: number.qr_payload(),
+            trust: contact.trust,
+        })
+    }
+
+    /// The safety number was compared and is right.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownPeer`], [`Error::ContactKeyChanged`] while a changed key waits to be
+    /// accepted, and those of the store.
+    pub async fn set_verified(&self, peer: &str) -> Result<(), Error> {
+        self.command(Command::SetVerified(peer.parse()?)).await
+    }
+
+    /// Goes on with the changed key of a contact, unverified.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownPeer`] and those of the store.
+    pub async fn accept_key(&self, peer: &str) -> Result<(), Error> {
+        self.command(Command::AcceptKey(peer.parse()?)).await
+    }
+
+    async fn command(&self, command: Command) -> Result<(), Error> {
+        let (reply, outcome) = oneshot::channel();
+        self.inner.jobs.send(Job::Command(command, reply)).await.map_err(|_| Error::Closed)?;
+        Ok(outcome.await.map_err(|_| Error::Closed)??)
+    }
+
+    /// An access token that is still good, refreshed through the engine where there is need.
+    async fn fresh_token(&self) -> Result<Token, Error> {
+        const MARGIN: u64 = 10_000;
+        let tokens = self.inner.store.tokens().await?.ok_or(Error::LoggedOut)?;
+        if tokens.access_expires > driver::now() + MARGIN {
+            return Ok(Token(tokens.access));
+        }
+        self.wait_until_connected().await?;
+        self.token().await?.ok_or(Error::LoggedOut)
+    }
+
+    async fn token(&self) -> Result<Option<Token>, Error> {
+        Ok(self.inner.store.tokens().await?.map(|tokens| Token(tokens.access)))
+    }
+
+    /// Starts the driver of an open, registered store.
+    async fn start(store: Store) -> Result<Self, Error> {
+        let snapshot = store.load().await?;
+        let account_key = AccountKey::from_bytes(&snapshot.account_key).public();
+        // The address was checked when it was stored; the environment may say otherwise now.
+        let url = RelayUrl::parse(&snapshot.relay.url)?;
+        let http = Http::new(url).map_err(|error| Error::Io(error.to_string()))?;
+        let me = Me {
+            name: snapshot.name,
+            account: AccountId::of_account_key(&account_key),
+            relay_url: snapshot.relay.url,
+            relay_fingerprint: fingerprint(&snapshot.relay.key),
+        };
+        let store = Arc::new(store);
+        let shown = Shown::new();
+        let (jobs, queue) = mpsc::channel(JOBS);
+        let (online, wanted) = watch::channel(false);
+        let driver = Driver::new(store.clone(), http.clone(), shown.clone(), queue, wanted).await?;
+        tokio::spawn(driver.run());
+        let inner = Inner { store, http, me, account_key, jobs, online, shown };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+}
+
+/// Opens the store of a locked directory.
+pub(crate) async fn open_store(directory: Directory, passphrase: Secret) -> Result<Store, Error> {
+    let key = unlock(&directory, Arc::new(passphrase)).await?;
+    Ok(Store::open(directory, &key).await?)
+}
+
+/// Unwraps the database key, which takes Argon2id's time on a thread of its own.
+pub(crate) async fn unlock(directory: &Directory, passphrase: Arc<Secret>) -> Result<DatabaseKey, Error> {
+    let wrapped = directory.read_key()?;
+    let unwrap = move || unwrap_database_key(passphrase.expose(), &wrapped);
+    match blocking(unwrap).await? {
+        Ok(key) => Ok(DatabaseKey::new(key)),
+        Err(UnwrapError::WrongPassphrase) => Err(Error::WrongPassphrase),
+        Err(UnwrapError::Damaged) => Err(Error::Damaged { what: crate::store::KEY_FILE.to_owned() }),
+    }
+}
+
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    // It is neither aborted nor does it panic; at the end of the runtime it may be left aside.
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Closed)
+}
