@@ -61,7 +61,7 @@ const CLIENT_CORE: CrateRules = CrateRules {
 // main → {cli, app}; ui reads app::model only; update returns effects and touches nothing.
 const CLIENT_TUI: CrateRules = CrateRules {
     folder: "client-tui",
-    may_use: &["susurro", "susurro_client_core", "susurro_protocol"],
+    may_use: &["susurro_tui", "susurro_client_core", "susurro_protocol"],
     forbidden: &[],
     layers: &[
         // What is shown and how it is laid out; never what happens next.
@@ -89,7 +89,7 @@ const CLIENT_TUI: CrateRules = CrateRules {
 
 const CONFORMANCE: CrateRules = CrateRules {
     folder: "conformance",
-    may_use: &["susurro_conformance", "susurro", "susurro_client_core", "susurro_server", "susurro_protocol"],
+    may_use: &["susurro_conformance", "susurro_tui", "susurro_client_core", "susurro_server", "susurro_protocol"],
     forbidden: &[],
     layers: &[],
 };
