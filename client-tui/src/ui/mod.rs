@@ -93,7 +93,7 @@ fn status(frame: &mut Frame, area: Rect, model: &Model, theme: Theme) {
 /// The most important keys of the place, as many as fit.
 fn keys(frame: &mut Frame, area: Rect, model: &Model, theme: Theme) {
     use Command::{Help, Info, NewChat, Newline, NextUnread, Open, Palette, Retry, Send};
-    let place = crate::app::update::context(model);
+    let place = model.context();
     let wanted: &[Command] = match place {
         Context::Composer => &[Send, Help, Palette, Newline, NextUnread],
         Context::Timeline => &[Help, Info, Palette, Retry, NextUnread],

@@ -1,6 +1,7 @@
 //! What the interface knows.
 
 pub mod composer;
+mod context;
 pub mod conversation;
 pub mod home;
 pub mod overlay;

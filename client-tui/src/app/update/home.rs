@@ -45,7 +45,7 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
 
 /// A key that is no command: text, when the composer has the keys.
 pub(super) fn typed(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
-    if super::context(model) == Context::Composer {
+    if model.context() == Context::Composer {
         edit(model, |composer| {
             composer.input(key);
         });

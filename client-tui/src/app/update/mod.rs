@@ -12,10 +12,10 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use super::effect::Effect;
 use super::failure::Failure;
 use super::layout;
-use super::model::{Focus, Home, Me, Model, Notice, Screen};
+use super::model::{Home, Me, Model, Notice, Screen};
 use super::msg::Msg;
 use crate::i18n::Key;
-use crate::input::{Command, Context};
+use crate::input::Command;
 
 /// Takes in what happened; gives what is to be done, in order.
 #[must_use]
@@ -70,32 +70,9 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     }
 }
 
-/// Where keys go now.
-#[must_use]
-pub fn context(model: &Model) -> Context {
-    use super::model::Overlay;
-    match (&model.overlay, &model.screen) {
-        (Some(Overlay::Help { .. } | Overlay::Info(_)), _) => Context::Window,
-        (Some(Overlay::Palette { .. }), _) => Context::Palette,
-        (Some(Overlay::NewChat { .. }), _) => Context::Prompt,
-        (Some(Overlay::Verify(_)), _) => Context::Verify,
-        (None, Screen::Wizard(_) | Screen::Unlock(_)) => Context::Prompt,
-        (None, Screen::Home(home)) => place(home),
-    }
-}
-
-/// The part of the conversations that has the keys.
-fn place(home: &Home) -> Context {
-    match home.focus {
-        Focus::List => Context::List,
-        Focus::Timeline => Context::Timeline,
-        Focus::Composer => Context::Composer,
-    }
-}
-
 fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     model.notice = None;
-    let command = model.keymap.command(context(model), key);
+    let command = model.keymap.command(model.context(), key);
     if command == Some(Command::Quit) {
         return quit(model);
     }

@@ -69,7 +69,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent, command: Option<Command>) 
         model.overlay = None;
         return Vec::new();
     }
-    match super::context(model) {
+    match model.context() {
         Context::Palette => press_palette(model, key, command),
         Context::Prompt => press_prompt(model, key, command),
         Context::Verify => press_verify(model, command),
