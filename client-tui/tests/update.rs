@@ -346,7 +346,10 @@ fn nothing_is_accepted_by_itself_and_verified_is_shown_only_after_it_is_kept() {
     assert_eq!(press(&mut model, "c"), [], "there is nothing to compare yet");
     let _ = update(&mut model, Msg::Safety(safety(Trust::ChangedAfterVerification)));
     assert_eq!(press(&mut model, "Enter"), [], "Enter decides nothing");
-    assert_eq!(press(&mut model, "c"), [Effect::SetVerified(name("bob"))]);
+    assert_eq!(
+        press(&mut model, "c"),
+        [Effect::SetVerified { peer: name("bob"), groups: safety(Trust::Verified).groups }]
+    );
     assert_eq!(press(&mut model, "c"), [], "once");
     assert!(!shown(&mut model).contains("✓ verified"));
     let _ = update(&mut model, Msg::Safety(safety(Trust::Verified)));
@@ -360,7 +363,10 @@ fn a_changed_key_can_be_accepted_but_only_a_changed_one() {
     let _ = update(&mut model, Msg::Safety(safety(Trust::Unverified)));
     assert_eq!(press(&mut model, "a"), []);
     let _ = update(&mut model, Msg::Safety(safety(Trust::Changed)));
-    assert_eq!(press(&mut model, "a"), [Effect::AcceptKey(name("bob"))]);
+    assert_eq!(
+        press(&mut model, "a"),
+        [Effect::AcceptKey { peer: name("bob"), groups: safety(Trust::Changed).groups }]
+    );
 }
 
 #[test]

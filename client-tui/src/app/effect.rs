@@ -70,7 +70,17 @@ pub enum Effect {
     /// Compute a safety number.
     LoadSafety(AccountName),
     /// The safety number was compared and is the same.
-    SetVerified(AccountName),
+    SetVerified {
+        /// Whose.
+        peer: AccountName,
+        /// The number that was on the screen: nothing is done if it is another one by now.
+        groups: Vec<String>,
+    },
     /// Go on with a changed key without comparing.
-    AcceptKey(AccountName),
+    AcceptKey {
+        /// Whose.
+        peer: AccountName,
+        /// The number that was on the screen: nothing is done if it is another one by now.
+        groups: Vec<String>,
+    },
 }

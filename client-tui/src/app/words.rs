@@ -146,8 +146,8 @@ pub fn note(model: &Model, peer: &AccountName, note: &str) -> String {
         "key-changed-after-verification" => key!("note-key-blocked"),
         "key-verified" => key!("note-key-verified"),
         "key-accepted" => key!("note-key-accepted"),
-        "session-repaired" => key!("note-session-repaired"),
-        "gap" => key!("note-gap"),
+        "key-restored" => key!("note-key-restored"),
+        "device-list-refused" => key!("note-devices-refused"),
         other => return model.text_with(key!("note-other"), &[("name", sanitize::line(other).into())]),
     };
     model.text_with(key, &[("name", peer.as_str().into())])

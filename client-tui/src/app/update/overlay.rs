@@ -224,16 +224,17 @@ fn press_verify(model: &mut Model, command: Option<Command>) -> Vec<Effect> {
     let Some(Overlay::Verify(verify)) = &mut model.overlay else { return Vec::new() };
     verify.scroll = scrolled(verify.scroll, command).min(60);
     let Some(safety) = verify.safety.as_ref().filter(|_| !verify.busy) else { return Vec::new() };
+    let (peer, groups) = (verify.peer.clone(), safety.groups.clone());
     match (command, safety.trust) {
         (Some(Command::Confirm), trust) if trust != Trust::Verified => {
             verify.busy = true;
             verify.failure = None;
-            vec![Effect::SetVerified(verify.peer.clone())]
+            vec![Effect::SetVerified { peer, groups }]
         }
         (Some(Command::Accept), Trust::Changed | Trust::ChangedAfterVerification) => {
             verify.busy = true;
             verify.failure = None;
-            vec![Effect::AcceptKey(verify.peer.clone())]
+            vec![Effect::AcceptKey { peer, groups }]
         }
         _ => Vec::new(),
     }
