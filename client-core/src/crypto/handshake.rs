@@ -196,7 +196,8 @@ pub(crate) fn respond(
     if let Some(one_time) = chosen.one_time {
         secrets.add(&agree(one_time, &initial.ephemeral)?);
     }
-    secrets.add(&MlKem768::decapsulate(chosen.pq_seed, &initial.kem_ciphertext));
+    let (kem_secret, pq_key) = MlKem768::decapsulate(chosen.pq_seed, &initial.kem_ciphertext);
+    secrets.add(&kem_secret);
 
     let transcript = Transcript {
         initiator: Party::of(remote),
@@ -206,7 +207,7 @@ pub(crate) fn respond(
         signed_prekey: (named.signed, chosen.signed.public()),
         one_time_prekey: chosen.one_time_prekey(named.one_time),
         pq_kind: initial.pq_kind,
-        pq_prekey: (named.pq, &chosen.pq_public),
+        pq_prekey: (named.pq, &pq_key),
         kem_ciphertext: &initial.kem_ciphertext,
     }
     .hash();

@@ -34,9 +34,13 @@ pub trait Kem {
         randomness: &Secret32,
     ) -> Result<([u8; KEM_CIPHERTEXT_BYTES], Secret32), InvalidKemKey>;
 
-    /// The shared secret in `ciphertext`; for a ciphertext that was not made for this key a
-    /// pseudorandom one (implicit rejection, FIPS 203, section 6.3).
-    fn decapsulate(seed: &Secret<KEM_SEED_BYTES>, ciphertext: &[u8; KEM_CIPHERTEXT_BYTES]) -> Secret32;
+    /// The shared secret in `ciphertext`, with the encapsulation key, which comes from the same
+    /// expansion. A ciphertext that was not made for this key gives a pseudorandom secret
+    /// (implicit rejection, FIPS 203, section 6.3).
+    fn decapsulate(
+        seed: &Secret<KEM_SEED_BYTES>,
+        ciphertext: &[u8; KEM_CIPHERTEXT_BYTES],
+    ) -> (Secret32, [u8; PQ_PUBLIC_KEY_BYTES]);
 }
 
 /// ML-KEM-768 of the `ml-kem` crate.
@@ -59,11 +63,15 @@ impl Kem for MlKem768 {
         Ok((ciphertext.into(), secret))
     }
 
-    fn decapsulate(seed: &Secret<KEM_SEED_BYTES>, ciphertext: &[u8; KEM_CIPHERTEXT_BYTES]) -> Secret32 {
+    fn decapsulate(
+        seed: &Secret<KEM_SEED_BYTES>,
+        ciphertext: &[u8; KEM_CIPHERTEXT_BYTES],
+    ) -> (Secret32, [u8; PQ_PUBLIC_KEY_BYTES]) {
         let ciphertext: &Ciphertext = ciphertext.into();
-        let mut shared = DecapsulationKey::new(seed.expose().into()).decapsulate(ciphertext);
+        let key = DecapsulationKey::new(seed.expose().into());
+        let mut shared = key.decapsulate(ciphertext);
         let secret = Secret::copy_of(shared.as_ref());
         shared.zeroize();
-        secret
+        (secret, key.encapsulation_key().to_bytes().into())
     }
 }

@@ -52,3 +52,51 @@ pub(crate) fn unpad(mut padded: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>
     padded.truncate(marker);
     Ok(padded)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_lengths() {
+        for (content, padded) in [
+            (0, 256),
+            (255, 256),
+            (256, 512),
+            (1023, 1024),
+            (1024, 2048),
+            (4095, 4096),
+            (4096, 4352),
+            (4351, 4352),
+            (4352, 4608),
+            (9000, 9216),
+            (32 * 1024, 34 * 1024),
+            (60_000, 61_440),
+        ] {
+            assert_eq!(padded_length(content), padded, "{content}");
+        }
+    }
+
+    #[test]
+    fn padding_comes_off_and_any_other_is_refused() {
+        let padded = |content: &[u8]| {
+            let mut out = Vec::new();
+            pad_into(content, &mut out);
+            Zeroizing::new(out)
+        };
+        for content in [&b""[..], b"x", &[0x80; 255], &[0; 256], &[0x80, 0, 0]] {
+            assert_eq!(unpad(padded(content)).as_deref().map(Vec::as_slice), Ok(content));
+        }
+        let refused = |change: fn(&mut Vec<u8>)| {
+            let mut bytes = padded(b"text");
+            change(&mut bytes);
+            assert_eq!(unpad(bytes), Err(BadPadding));
+        };
+        refused(|bytes| bytes[255] = 1);
+        refused(|bytes| bytes[4] = 0x81);
+        refused(|bytes| bytes.truncate(255));
+        refused(|bytes| bytes.resize(512, 0));
+        refused(|bytes| bytes.fill(0));
+        refused(Vec::clear);
+    }
+}

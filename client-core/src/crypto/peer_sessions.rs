@@ -246,7 +246,9 @@ impl PeerSessions {
         });
         if let Some((position, entry)) = known {
             let opened = entry.session.open(message, now).map_err(|error| match error {
-                DecryptError::NoSession => DecryptError::Tampered,
+                // The handshake is this session's, the message behind it is not, or no longer.
+                DecryptError::NoSession if entry.session.keeps_first_chain() => DecryptError::Tampered,
+                DecryptError::NoSession => DecryptError::OldKey,
                 other => other,
             })?;
             return self.received(position, opened.session, opened.body);
@@ -371,4 +373,46 @@ impl fmt::Debug for Received {
 
 fn is_with(binding: &Binding, remote: &DeviceCertificate) -> bool {
     binding.remote == (remote.body().account, remote.body().device) && binding.remote_certificate == remote.hash()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use getrandom::SysRng;
+    use rand_core::UnwrapErr;
+    use susurro_protocol::keys::PrekeyKind;
+
+    use super::*;
+    use crate::crypto::AccountKey;
+
+    const NOW: u64 = 1_800_000_000;
+
+    #[test]
+    fn attack_16_wrong_padding_of_a_genuine_sender_is_refused_after_its_tag_and_changes_nothing() {
+        let rng = &mut UnwrapErr(SysRng);
+        let alice = LocalDevice::generate(&AccountKey::generate(rng), NOW, rng);
+        let bob = LocalDevice::generate(&AccountKey::generate(rng), NOW, rng);
+        let prekeys = Prekeys::generate(&bob, NOW, rng);
+        let published = prekeys.publication(&bob);
+        let bundle = PrekeyBundle {
+            device: bob.device(),
+            signed_prekey: published.signed_prekey.read().unwrap(),
+            pq_prekey: published.pq_last_resort.read().unwrap(),
+            pq_kind: PrekeyKind::PqLastResort.number(),
+            one_time_prekey: None,
+        };
+        let sessions = PeerSessions::new().start(&alice, bob.certificate(), &bundle, NOW, rng).unwrap();
+        let active = sessions.active.as_ref().unwrap();
+        let mut envelope = vec![VERSION, KIND_INITIAL];
+        envelope.extend_from_slice(&**active.initial.as_ref().unwrap());
+        active.session.seal(&mut envelope, |out| out.extend_from_slice(&[0; 256]), NOW, rng).unwrap();
+        let bobs = PeerSessions::new();
+        let outcome = bobs.decrypt(&bob, &prekeys, alice.certificate(), &envelope, NOW, rng);
+        assert_eq!(outcome.err(), Some(DecryptError::Malformed));
+        let last = envelope.len() - 1;
+        envelope[last] ^= 1;
+        let outcome = bobs.decrypt(&bob, &prekeys, alice.certificate(), &envelope, NOW, rng);
+        assert_eq!(outcome.err(), Some(DecryptError::Tampered));
+    }
 }

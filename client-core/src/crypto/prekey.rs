@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rand_core::CryptoRng;
 use susurro_protocol::PrekeyId;
 use susurro_protocol::bytes::Fixed;
-use susurro_protocol::keys::{OneTimePrekey, PQ_PUBLIC_KEY_BYTES, Prekey, PrekeyKind};
+use susurro_protocol::keys::{OneTimePrekey, Prekey, PrekeyKind};
 use susurro_protocol::limits::{ONE_TIME_PREKEYS_LOW, ONE_TIME_PREKEYS_TARGET};
 use susurro_protocol::rest::{PublishKeys, SignedText};
 use zeroize::Zeroizing;
@@ -91,7 +91,6 @@ pub(crate) struct Chosen<'a> {
     pub(crate) signed: &'a DhSecret,
     pub(crate) one_time: Option<&'a DhSecret>,
     pub(crate) pq_seed: &'a PqSeed,
-    pub(crate) pq_public: [u8; PQ_PUBLIC_KEY_BYTES],
 }
 
 impl Chosen<'_> {
@@ -264,7 +263,7 @@ impl Prekeys {
                 &key.ok_or(unknown)?.secret
             }
         };
-        Ok(Chosen { signed: &signed.secret, one_time, pq_seed, pq_public: MlKem768::public_key(pq_seed) })
+        Ok(Chosen { signed: &signed.secret, one_time, pq_seed })
     }
 
     /// The prekeys after a handshake: its one-time keys are gone, one with a last-resort key is

@@ -85,3 +85,34 @@ fn digits(half: &[u8; 32]) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(byte: u8) -> (AccountId, [u8; 32]) {
+        let key = [byte; 32];
+        (AccountId::of_account_key(&key), key)
+    }
+
+    #[test]
+    fn both_sides_see_the_same_and_other_keys_see_another() {
+        let number = safety_number(person(1), person(2));
+        assert_eq!(number, safety_number(person(2), person(1)));
+        assert_eq!(number.qr_payload(), safety_number(person(2), person(1)).qr_payload());
+        assert_ne!(number, safety_number(person(1), person(3)));
+        // The account belongs to the hash as well.
+        assert_ne!(number, safety_number((AccountId::from_bytes([9; 16]), [1; 32]), person(2)));
+    }
+
+    #[test]
+    fn sixty_digits_in_twelve_groups() {
+        let number = safety_number(person(1), person(2));
+        assert_eq!(number.digits().len(), 60);
+        assert!(number.digits().bytes().all(|digit| digit.is_ascii_digit()));
+        assert_eq!(number.groups().collect::<String>(), number.digits());
+        assert!(number.groups().all(|group| group.len() == 5) && number.groups().count() == 12);
+        assert_eq!(number.to_string().len(), 71);
+        assert_eq!(number.qr_payload().len(), 65);
+    }
+}

@@ -62,3 +62,40 @@ impl<const N: usize> fmt::Debug for Secret<N> {
 
 /// The usual size of a key.
 pub type Secret32 = Secret<32>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wiped_on_drop<T: ZeroizeOnDrop>() {}
+    fn can_be_wiped<T: Zeroize>() {}
+
+    #[test]
+    fn the_primitives_are_built_with_their_zeroize_features() {
+        // Does not compile without them.
+        wiped_on_drop::<Secret<32>>();
+        wiped_on_drop::<x25519_dalek::StaticSecret>();
+        wiped_on_drop::<x25519_dalek::SharedSecret>();
+        wiped_on_drop::<ed25519_dalek::SigningKey>();
+        wiped_on_drop::<chacha20poly1305::ChaCha20Poly1305>();
+        wiped_on_drop::<chacha20poly1305::XChaCha20Poly1305>();
+        wiped_on_drop::<ml_kem::ml_kem_768::DecapsulationKey>();
+        wiped_on_drop::<sha2::Sha256>();
+        wiped_on_drop::<sha2::Sha512>();
+        wiped_on_drop::<hmac::block_api::HmacCore<sha2::Sha256>>();
+        can_be_wiped::<argon2::Block>();
+    }
+
+    #[test]
+    fn a_secret_is_wiped_and_its_copy_is_not() {
+        let mut secret = Secret::<4>::copy_of(&[1, 2, 3, 4]);
+        let copy = secret.duplicate();
+        secret.zeroize();
+        assert_eq!((secret.expose(), copy.expose()), (&[0; 4], &[1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn attack_24_debug_shows_no_bytes() {
+        assert_eq!(format!("{:?}", Secret::<2>::copy_of(&[7, 7])), "Secret(redacted)");
+    }
+}

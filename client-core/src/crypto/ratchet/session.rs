@@ -205,6 +205,11 @@ impl Session {
         &self.binding
     }
 
+    /// Whether messages of the other side's first chain can still be read.
+    pub(crate) fn keeps_first_chain(&self) -> bool {
+        self.former.len() < CHAINS_MAX - 1
+    }
+
     /// Whether anything of the other side has been decrypted.
     pub(crate) fn has_received(&self) -> bool {
         self.receiving.is_some()
@@ -284,7 +289,8 @@ impl Session {
         let mut next = self.duplicate();
         let chain = next.receiving.as_mut().ok_or(DecryptError::NoSession)?;
         if self.remote_ratchet != Some(header.ratchet) {
-            return Err(DecryptError::Malformed);
+            // Two copies of one state have left the same point with different ratchet keys.
+            return Err(DecryptError::NoSession);
         }
         if header.n < chain.n {
             let key = take_skipped(&mut chain.skipped, header.n)?;
@@ -304,8 +310,8 @@ impl Session {
     ) -> Result<(Self, MessageKey), DecryptError> {
         let mut next = self.duplicate();
         let received = next.receiving.as_ref().map_or(0, |chain| chain.n);
-        // A sender that claims to have sent less than what came is broken.
-        let missing = header.pn.checked_sub(received).ok_or(DecryptError::Malformed)?;
+        // A sender that knows of less than what came was rolled back.
+        let missing = header.pn.checked_sub(received).ok_or(DecryptError::NoSession)?;
         check_skip(missing.checked_add(header.n).ok_or(DecryptError::TooFarAhead)?)?;
         if let Some(mut chain) = next.receiving.take() {
             // Skip to `pn`; the chain key behind it is dropped with the chain.
@@ -324,8 +330,8 @@ impl Session {
                 next.root.step(&sending.ratchet, &header.ratchet)?
             }
             (None, Some(prekey)) => next.root.step(prekey, &header.ratchet)?,
-            // Two new ratchet keys in a row, without one of ours between them.
-            (None, None) => return Err(DecryptError::Malformed),
+            // Two new ratchet keys in a row, without one of ours between them: a copy again.
+            (None, None) => return Err(DecryptError::NoSession),
         };
         next.root = root;
         next.remote_ratchet = Some(header.ratchet);
@@ -523,3 +529,6 @@ fn take_skipped(skipped: &mut SkippedKeys, n: u32) -> Result<MessageKey, Decrypt
     let lost = skipped.may_have_lost(n);
     skipped.take(n).ok_or(if lost { DecryptError::OldKey } else { DecryptError::Duplicate })
 }
+
+#[cfg(test)]
+mod tests;
