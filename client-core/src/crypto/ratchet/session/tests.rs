@@ -15,7 +15,11 @@ fn rng() -> UnwrapErr<SysRng> {
 
 fn keys() -> FirstKeys {
     let key = |byte| Secret32::copy_of(&[byte; 32]);
-    FirstKeys { root: RootKey(key(1)), initiator_header: HeaderKey(key(2)), responder_header: HeaderKey(key(3)) }
+    FirstKeys {
+        root: RootKey(key(0x41)),
+        initiator_header: HeaderKey(key(0x42)),
+        responder_header: HeaderKey(key(0x43)),
+    }
 }
 
 fn binding(started_here: bool) -> Binding {
