@@ -77,8 +77,7 @@ fn bundle_changed(
     let (alice, mut bob, mut rng) = strangers(seed);
     let mut bundle = bob.claim();
     change(&mut bundle, &bob, &mut rng);
-    let sessions =
-        alice.sessions.start(&alice.device, bob.certificate(), &bundle, NOW, &mut rng).map_err(|error| Ok(error))?;
+    let sessions = alice.sessions.start(&alice.device, bob.certificate(), &bundle, NOW, &mut rng).map_err(Ok)?;
     let (_, envelope) = sessions.encrypt(b"hello", NOW, &mut rng).unwrap();
     let before = bob.state();
     let outcome = bob.receive(&alice, &envelope).map_err(Err);
@@ -271,10 +270,7 @@ fn attack_6_replays_of_last_resort_handshakes_are_refused_also_after_a_restart()
         let (mut alice, mut bob, mut rng) = strangers(62);
         let mut bundle = bob.last_resort();
         bundle.one_time_prekey = bob.claim().one_time_prekey.filter(|_| with_one_time);
-        let start = |person: &Person, bob: &Person, rng: &mut TestRng| {
-            person.sessions.start(&person.device, bob.certificate(), &bundle, NOW, rng).unwrap()
-        };
-        alice.sessions = start(&alice, &bob, &mut rng);
+        alice.sessions = alice.sessions.start(&alice.device, bob.certificate(), &bundle, NOW, &mut rng).unwrap();
         let hello = alice.send(b"hello", &mut rng);
         bob.receive(&alice, &hello).unwrap();
         bob.sessions = PeerSessions::new();
