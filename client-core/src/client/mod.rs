@@ -149,6 +149,14 @@ impl Client {
 
     /// Connects and stays connected; when it waits for another try or was blocked, tries at once.
     pub fn go_online(&self) {
+        // What an earlier try ended in says nothing of this one; the driver says what comes of it.
+        self.inner.shown.connection.send_if_modified(|shown| {
+            let stale = !matches!(shown, Connection::Connected | Connection::Connecting);
+            if stale {
+                *shown = Connection::Connecting;
+            }
+            stale
+        });
         self.inner.online.send_replace(true);
     }
 

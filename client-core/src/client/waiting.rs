@@ -151,17 +151,11 @@ impl Client {
 
     pub(super) async fn wait_until_connected(&self) -> Result<(), Error> {
         let mut connection = self.connection();
-        let before = connection.borrow_and_update().clone();
-        if before == Connection::Connected {
-            return Ok(());
+        if *connection.borrow() != Connection::Connected {
+            self.go_online();
         }
-        self.go_online();
         let deadline = Instant::now() + CONNECT;
         let mut patience = Patience::new();
-        // What an earlier try ended in says nothing of this one.
-        if matches!(before, Connection::Waiting { .. }) {
-            let _ = timeout_at(deadline, connection.changed()).await;
-        }
         loop {
             let state = connection.borrow_and_update().clone();
             if let Some(trouble) = patience.look(&state) {
