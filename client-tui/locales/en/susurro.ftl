@@ -214,3 +214,117 @@ reason-stale-devices = their devices changed meanwhile.
 reason-relay-busy = the relay cannot take it now.
 reason-registration-closed = this relay takes no new accounts.
 reason-forbidden = it is not allowed.
+
+# Command line: what failed
+
+cli-failed-screen = The full screen did not start.
+cli-failed-register = No account was made.
+cli-failed-login = Not logged in.
+cli-failed-logout = Not logged out.
+cli-failed-send = The message was not sent, and it was not kept.
+cli-failed-kept = The relay has not confirmed the message yet.
+cli-failed-confirmed = The relay has the message, but it is not confirmed as stored.
+cli-failed-failed = The message failed.
+cli-failed-sync = Not everything is sent and fetched.
+cli-failed-recv = Not all messages were received.
+cli-failed-history = The conversation cannot be shown.
+cli-failed-chats = The conversations cannot be listed.
+cli-failed-verify = Nothing was verified.
+cli-failed-doctor = The check did not run.
+cli-failed-demo = The demonstration failed.
+cli-failed-generate = Nothing was printed.
+
+# Command line: why, and what to do
+
+cli-no-password = There is no password: set SUSURRO_PASSWORD, name a file with --password-file, or run this in a terminal to be asked.
+cli-no-passphrase = There is no passphrase: set SUSURRO_PASSPHRASE, name a file with --passphrase-file, or run this in a terminal to be asked.
+cli-secret-file-unreadable = { $path } cannot be read ({ $cause }). Check the path and the permissions.
+cli-secret-file-empty = { $path } holds no secret. Write it into the first line.
+cli-secret-file-not-text = { $path } is not a secret in UTF-8. Check the path.
+cli-secret-file-open = susurro: other users of this machine can read { $path }. Close it with: chmod 600
+cli-secrets-differ = The two entries differ. Try again.
+cli-variable-not-text = The value of { $name } is not UTF-8. Set it anew, or use a file.
+cli-no-profile-directory = It is not known where the profile is: name its directory with --profile or SUSURRO_PROFILE.
+cli-no-terminal = The full screen needs a terminal on stdin and stdout. For scripts there are commands: susurro --help
+cli-terminal = The terminal cannot be used ({ $cause }).
+cli-not-utf8 = The text on stdin is not UTF-8. Convert it first, for example with iconv.
+cli-input = Stdin cannot be read ({ $cause }).
+cli-output = Stdout cannot be written ({ $cause }). Make room and run the command again: what was not written comes again.
+cli-too-few = { $came } of { $wanted } messages came before the time ran out. The next call goes on from here.
+cli-kept = It is kept in the outbox and is sent once, with the next connection: run susurro sync, and do not send it again.
+cli-not-stored = No device of { $name } has confirmed it in time; they may be offline. It is not lost and need not be sent again: susurro history { $name } shows when it is stored.
+cli-still-queued = { $count ->
+    [one] One message stays in the outbox
+   *[other] { $count } messages stay in the outbox
+} and will be sent with the next connection.
+cli-no-conversation = There is no conversation with { $name }. susurro chats lists those that there are.
+cli-no-new-key = The key of { $name } has not changed, so there is none to accept.
+cli-other-fingerprint = The key that the relay names for { $name } now is { $offered }, another one than you gave. Nothing was accepted. Ask { $name } over another way which key is theirs.
+cli-no-such-command = There is no command { $name }. susurro --help lists them.
+cli-log = Logs cannot be written: { $cause }
+cli-system = The system refused ({ $cause }).
+cli-error-too-long = The message has { $bytes } bytes and { $max } fit into one. Split it.
+cli-error-no-profile = There is no profile in { $profile }. Make one with susurro register, or name another directory with --profile. A profile that was lost cannot be fetched back by logging in: its keys were only in it.
+cli-error-profile-exists = There is a profile in { $profile } already. Log in with it (susurro login), or name another directory with --profile.
+cli-error-closed = The profile was closed while the command ran. Run it again.
+cli-error-logged-out = This device is logged out. Log in again: susurro login
+cli-error-unreachable = No relay answers at { $relay } ({ $cause }). Check the address and the network, then run the command again.
+cli-error-timeout = The relay took too long. Try again, or allow more with --timeout.
+cli-error-contact-key = The key of { $name } changed after you verified it. Nothing is sent until you decide: susurro verify { $name }
+cli-error-wrong-passphrase = Wrong passphrase. Nothing was changed.
+
+# Command line: what was done
+
+cli-registered = { $name } is registered at { $relay } and logged in.
+    The key of this relay is { $fingerprint }; whoever runs it can confirm that.
+cli-logged-in = { $name } is logged in at { $relay }.
+cli-logged-out = Logged out. The profile stays here; susurro login brings it back.
+cli-queued = { $count ->
+    [one] Kept. One message waits in the outbox
+   *[other] Kept. { $count } messages wait in the outbox
+}; susurro sync or the next start sends it.
+cli-synced = Everything is sent and fetched.
+cli-synced-waiting = Everything is sent and fetched. New messages wait for susurro recv.
+cli-lost = The connection is lost; trying again.
+cli-back = The connection is back.
+cli-verified = { $theirs } is verified now.
+cli-verify-unverified = { $ours } and { $theirs } see the same digits when nobody stands in between. Compare them over another way, then: susurro verify { $theirs } --confirm
+cli-verify-verified = { $theirs } is verified.
+cli-verify-changed = The key of { $theirs } has changed since the first contact, and was never verified. Compare the digits, then: susurro verify { $theirs } --confirm
+cli-verify-blocked = The key of { $theirs } has changed after you verified it: a new installation, or somebody in between. Nothing is sent until you decide. Compare the digits, then: susurro verify { $theirs } --confirm
+cli-verify-offered = The new key of { $theirs } is { $offered }. To take it without comparing the digits: susurro verify { $theirs } --accept-new-key "{ $offered }"
+cli-key-accepted = The new key of { $theirs } is accepted, not verified. Messages are sent again.
+
+# Command line: questions
+
+cli-ask-password = Password of the account:
+cli-ask-new-password = New password of the account:
+cli-ask-password-again = The same password again:
+cli-ask-passphrase = Passphrase of the profile:
+cli-ask-new-passphrase = New passphrase for the profile on this machine:
+cli-ask-passphrase-again = The same passphrase again:
+
+# Demonstration
+
+demo-starting = Starting a relay and two people; the first seconds go into stretching their passwords.
+demo-relay-sees = what the relay sees
+demo-types = { $name } ✎
+demo-watches = { $name }
+demo-keys = F2 the other side · F3 the relay off or on · Ctrl-Q quit
+demo-relay = relay
+demo-writes = writes
+demo-reads = reads
+demo-stored = stored
+demo-delivered = delivered
+demo-acknowledged = forgotten
+demo-stage-connected = Alice and Bob are connected
+demo-stage-away = Bob is offline
+demo-stage-back = Bob is back
+demo-stage-killed = The relay is killed (kill -9)
+demo-stage-restarted = The relay runs again on the same files
+demo-summary =
+
+    All { $count } messages arrived once, in order, and are stored on the other side.
+    Bob was offline once, the relay was killed and started again once.
+    { $files } files of the relay ({ $bytes } bytes: database, write-ahead log, log at trace level) were searched for every text,
+    password and passphrase, raw, in hexadecimal and in base64: nothing was found.

@@ -214,3 +214,117 @@ reason-stale-devices = sus dispositivos cambiaron entretanto.
 reason-relay-busy = el relé no puede aceptarlo ahora.
 reason-registration-closed = este relé no admite cuentas nuevas.
 reason-forbidden = no está permitido.
+
+# Command line: what failed
+
+cli-failed-screen = No se pudo abrir la pantalla completa.
+cli-failed-register = No se creó ninguna cuenta.
+cli-failed-login = No se inició la sesión.
+cli-failed-logout = No se cerró la sesión.
+cli-failed-send = El mensaje no se envió ni se guardó.
+cli-failed-kept = El relé aún no ha confirmado el mensaje.
+cli-failed-confirmed = El relé tiene el mensaje, pero no consta que esté guardado.
+cli-failed-failed = El mensaje falló.
+cli-failed-sync = No todo está enviado y recibido.
+cli-failed-recv = No se recibieron todos los mensajes.
+cli-failed-history = No se puede mostrar la conversación.
+cli-failed-chats = No se pueden listar las conversaciones.
+cli-failed-verify = No se verificó nada.
+cli-failed-doctor = No se hizo la comprobación.
+cli-failed-demo = La demostración falló.
+cli-failed-generate = No se imprimió nada.
+
+# Command line: why, and what to do
+
+cli-no-password = No hay contraseña: define SUSURRO_PASSWORD, indica un archivo con --password-file o ejecuta esto en una terminal para que se te pregunte.
+cli-no-passphrase = No hay frase de paso: define SUSURRO_PASSPHRASE, indica un archivo con --passphrase-file o ejecuta esto en una terminal para que se te pregunte.
+cli-secret-file-unreadable = No se puede leer { $path } ({ $cause }). Comprueba la ruta y los permisos.
+cli-secret-file-empty = { $path } no contiene ningún secreto. Escríbelo en la primera línea.
+cli-secret-file-not-text = { $path } no es un secreto en UTF-8. Comprueba la ruta.
+cli-secret-file-open = susurro: otros usuarios de este equipo pueden leer { $path }. Ciérralo con: chmod 600
+cli-secrets-differ = Las dos entradas son distintas. Inténtalo de nuevo.
+cli-variable-not-text = El valor de { $name } no es UTF-8. Defínelo de nuevo o usa un archivo.
+cli-no-profile-directory = No se sabe dónde está el perfil: indica su directorio con --profile o SUSURRO_PROFILE.
+cli-no-terminal = La pantalla completa necesita una terminal en stdin y stdout. Para scripts hay comandos: susurro --help
+cli-terminal = No se puede usar la terminal ({ $cause }).
+cli-not-utf8 = El texto de stdin no es UTF-8. Conviértelo antes, por ejemplo con iconv.
+cli-input = No se puede leer stdin ({ $cause }).
+cli-output = No se puede escribir en stdout ({ $cause }). Haz sitio y repite el comando: lo que no se escribió vuelve a salir.
+cli-too-few = Llegaron { $came } de { $wanted } mensajes antes de acabarse el tiempo. La próxima llamada sigue desde aquí.
+cli-kept = Queda en la bandeja de salida y se envía una sola vez, con la próxima conexión: ejecuta susurro sync y no lo envíes de nuevo.
+cli-not-stored = Ningún dispositivo de { $name } lo confirmó a tiempo; puede que no tenga conexión. No se ha perdido ni hay que enviarlo de nuevo: susurro history { $name } muestra cuándo queda guardado.
+cli-still-queued = { $count ->
+    [one] Un mensaje queda en la bandeja de salida
+   *[other] { $count } mensajes quedan en la bandeja de salida
+} y se enviará con la próxima conexión.
+cli-no-conversation = No hay ninguna conversación con { $name }. susurro chats lista las que hay.
+cli-no-new-key = La clave de { $name } no ha cambiado, así que no hay ninguna que aceptar.
+cli-other-fingerprint = La clave que el relé da ahora para { $name } es { $offered }, distinta de la que indicaste. No se aceptó nada. Pregunta a { $name } por otra vía cuál es la suya.
+cli-no-such-command = No existe el comando { $name }. susurro --help los lista.
+cli-log = No se pueden escribir los registros: { $cause }
+cli-system = El sistema lo rechazó ({ $cause }).
+cli-error-too-long = El mensaje tiene { $bytes } bytes y en uno caben { $max }. Divídelo.
+cli-error-no-profile = No hay ningún perfil en { $profile }. Crea uno con susurro register o indica otro directorio con --profile. Un perfil perdido no se recupera iniciando sesión: sus claves solo estaban en él.
+cli-error-profile-exists = Ya hay un perfil en { $profile }. Inicia sesión con él (susurro login) o indica otro directorio con --profile.
+cli-error-closed = El perfil se cerró durante el comando. Ejecútalo de nuevo.
+cli-error-logged-out = Este dispositivo no tiene la sesión iniciada. Iníciala de nuevo: susurro login
+cli-error-unreachable = Ningún relé responde en { $relay } ({ $cause }). Comprueba la dirección y la red y repite el comando.
+cli-error-timeout = El relé tardó demasiado. Inténtalo de nuevo o da más tiempo con --timeout.
+cli-error-contact-key = La clave de { $name } cambió después de que la verificaras. No se envía nada hasta que decidas: susurro verify { $name }
+cli-error-wrong-passphrase = Frase de paso incorrecta. No se cambió nada.
+
+# Command line: what was done
+
+cli-registered = { $name } tiene cuenta en { $relay } y la sesión iniciada.
+    La clave de este relé es { $fingerprint }; quien lo administra puede confirmarla.
+cli-logged-in = { $name } tiene la sesión iniciada en { $relay }.
+cli-logged-out = Sesión cerrada. El perfil se queda aquí; susurro login lo recupera.
+cli-queued = { $count ->
+    [one] Guardado. Un mensaje espera en la bandeja de salida
+   *[other] Guardado. { $count } mensajes esperan en la bandeja de salida
+}; susurro sync o el próximo inicio lo envía.
+cli-synced = Todo está enviado y recibido.
+cli-synced-waiting = Todo está enviado y recibido. Hay mensajes nuevos para susurro recv.
+cli-lost = Se perdió la conexión; reintentando.
+cli-back = La conexión ha vuelto.
+cli-verified = { $theirs } queda verificado.
+cli-verify-unverified = { $ours } y { $theirs } ven las mismas cifras si no hay nadie en medio. Compárenlas por otra vía y después: susurro verify { $theirs } --confirm
+cli-verify-verified = { $theirs } está verificado.
+cli-verify-changed = La clave de { $theirs } ha cambiado desde el primer contacto y nunca se verificó. Comparen las cifras y después: susurro verify { $theirs } --confirm
+cli-verify-blocked = La clave de { $theirs } cambió después de que la verificaras: una instalación nueva, o alguien en medio. No se envía nada hasta que decidas. Comparen las cifras y después: susurro verify { $theirs } --confirm
+cli-verify-offered = La nueva clave de { $theirs } es { $offered }. Para aceptarla sin comparar las cifras: susurro verify { $theirs } --accept-new-key "{ $offered }"
+cli-key-accepted = La nueva clave de { $theirs } queda aceptada, sin verificar. Se vuelven a enviar mensajes.
+
+# Command line: questions
+
+cli-ask-password = Contraseña de la cuenta:
+cli-ask-new-password = Nueva contraseña de la cuenta:
+cli-ask-password-again = La misma contraseña otra vez:
+cli-ask-passphrase = Frase de paso del perfil:
+cli-ask-new-passphrase = Nueva frase de paso para el perfil en este equipo:
+cli-ask-passphrase-again = La misma frase de paso otra vez:
+
+# Demonstration
+
+demo-starting = Arrancando un relé y dos personas; los primeros segundos se van en reforzar sus contraseñas.
+demo-relay-sees = lo que ve el relé
+demo-types = { $name } ✎
+demo-watches = { $name }
+demo-keys = F2 el otro lado · F3 relé sí o no · Ctrl-Q salir
+demo-relay = relé
+demo-writes = escribe
+demo-reads = lee
+demo-stored = guardado
+demo-delivered = entregado
+demo-acknowledged = olvidado
+demo-stage-connected = Alice y Bob están conectados
+demo-stage-away = Bob está sin conexión
+demo-stage-back = Bob ha vuelto
+demo-stage-killed = El relé muere (kill -9)
+demo-stage-restarted = El relé vuelve a funcionar con los mismos archivos
+demo-summary =
+
+    Los { $count } mensajes llegaron una vez, en orden, y están guardados al otro lado.
+    Bob estuvo sin conexión una vez; el relé murió y volvió a arrancar una vez.
+    En { $files } archivos del relé ({ $bytes } bytes: base de datos, registro previo, registro de trazas) se buscaron todos los
+    textos, contraseñas y frases de paso, tal cual, en hexadecimal y en base64: no se encontró nada.

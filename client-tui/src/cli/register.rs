@@ -1,0 +1,31 @@
+//! `register`.
+
+use susurro_client_core::client::Client;
+use susurro_protocol::AccountName;
+use susurro_tui::key;
+
+use super::args::Account;
+use super::context::{Context, block_on};
+use super::failure::Failure;
+use super::secrets::{self, Kind};
+use super::talk;
+
+pub(crate) fn run(context: &Context, account: &Account) -> Result<(), Failure> {
+    let name: AccountName = account.name.parse().map_err(susurro_client_core::Error::BadName)?;
+    let password = secrets::read(&context.texts, Kind::Password, account.password_file.as_deref(), true)?;
+    let passphrase = context.new_passphrase()?;
+    block_on(async {
+        let client = Client::register(&context.profile, &account.relay, name.as_str(), password, passphrase).await?;
+        let me = client.me();
+        client.close().await;
+        talk(&context.texts.with(
+            key!("cli-registered"),
+            &[
+                ("name", me.name.as_str().into()),
+                ("relay", me.relay_url.into()),
+                ("fingerprint", me.relay_fingerprint.into()),
+            ],
+        ));
+        Ok(())
+    })
+}

@@ -1,0 +1,28 @@
+//! `sync`.
+
+use std::time::Instant;
+
+use susurro_tui::key;
+
+use super::args::Sync;
+use super::context::Context;
+use super::failure::Failure;
+use super::online;
+
+pub(crate) fn run(context: &Context, options: &Sync) -> Result<(), Failure> {
+    let deadline = Instant::now() + options.timeout.0;
+    let left = move || deadline.saturating_duration_since(Instant::now());
+    let waiting = context.with_client(|client| async move {
+        let done = match online::connect(&client, left()).await {
+            Ok(()) => client.synced(left()).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            let queued = client.queued().await?;
+            return Err(if queued == 0 { error.into() } else { Failure::StillQueued(queued, error) });
+        }
+        Ok(!client.unprinted(1).await?.is_empty())
+    })?;
+    context.say(if waiting { key!("cli-synced-waiting") } else { key!("cli-synced") });
+    Ok(())
+}
