@@ -1,4 +1,4 @@
-//! What [`update`](super::update) asks for.
+//! What [`update`](super::update()) asks for.
 
 use susurro_protocol::{AccountName, MessageId};
 
