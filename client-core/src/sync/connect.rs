@@ -342,7 +342,7 @@ impl<R: CryptoRng> Engine<R> {
             ErrorCode::UnknownDevice => self.logged_out(),
             code if is_about_token(code) => {
                 self.doubt_token(self.connector.generation);
-                if self.tokens.current.is_some() {
+                if !matches!(self.connector.link, Link::Blocked(_)) {
                     self.drop_socket();
                     self.connect();
                 }

@@ -38,15 +38,15 @@ impl<R: CryptoRng> Engine<R> {
         !self.tokens.doubted && left > MARGIN && left <= 2 * ACCESS_SECONDS * 1000
     }
 
-    /// The relay refused the access token: refresh it, but only once.
+    /// The relay refused the access token: refresh it, but only once in a row.
     pub(super) fn doubt_token(&mut self, generation: u64) {
         if generation != self.tokens.generation {
             return;
         }
-        if self.tokens.refreshed_in_doubt {
-            self.logged_out();
-        } else {
-            self.tokens.doubted = true;
+        self.tokens.doubted = true;
+        if std::mem::take(&mut self.tokens.refreshed_in_doubt) {
+            // The refresh token was good a moment ago: kept for when a person tries again.
+            self.block(Trouble::LoggedOut);
         }
     }
 
