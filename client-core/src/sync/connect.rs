@@ -104,14 +104,14 @@ impl Connector {
         }
     }
 
-    pub(super) fn next_wake(&self, cursor: MailboxSeq) -> Option<u64> {
+    pub(super) fn next_wake(&self, cursor: MailboxSeq, now: u64) -> Option<u64> {
         match &self.link {
             Link::Offline | Link::Blocked(_) | Link::Refreshing => None,
             Link::Waiting { at, .. } => Some(*at),
             Link::Opening { deadline, .. } | Link::Greeting { deadline, .. } => Some(*deadline),
             Link::Connected(session) => {
                 let drained = (cursor < session.head).then_some(session.last_delivery + DRAINED_AFTER);
-                [Some(session.ping_at), session.pong_by, drained].into_iter().flatten().min()
+                [Some(session.ping_at), session.pong_by, drained].into_iter().flatten().filter(|at| *at > now).min()
             }
         }
     }
@@ -299,7 +299,7 @@ impl<R: CryptoRng> Engine<R> {
 
     fn connected(&mut self, session: Session, welcome: &Welcome) {
         self.connector.link = Link::Connected(Box::new(session));
-        self.tokens.refreshed_in_doubt = false;
+        self.tokens.refreshed_in_doubt = None;
         if welcome.mailbox_head < self.inbox.cursor {
             // The relay was restored from a backup and gives positions out a second time: what
             // is new there must not be taken for old. What is old is recognised by its identifier.

@@ -258,7 +258,7 @@ impl<R: CryptoRng> Engine<R> {
         if self.connector.shown() == Connection::Offline {
             return None;
         }
-        let mut times = vec![self.connector.next_wake(self.inbox.cursor), Some(self.housekeeping_at)];
+        let mut times = vec![self.connector.next_wake(self.inbox.cursor, self.now), Some(self.housekeeping_at)];
         if self.is_connected() {
             times.extend([
                 self.jobs.next_wake(self.now),

@@ -124,7 +124,7 @@ impl<R: CryptoRng> Engine<R> {
             (Job::Refresh, Ok(Answer::Tokens(tokens))) => return self.refreshed(tokens),
             (job, Ok(answer)) => match self.take_answer(job, answer, former.attempts) {
                 Ok(()) => {
-                    self.tokens.refreshed_in_doubt = false;
+                    self.tokens.refreshed_in_doubt = None;
                     return;
                 }
                 Err(failure) => failure,

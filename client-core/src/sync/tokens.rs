@@ -18,6 +18,10 @@ use susurro_protocol::ErrorCode;
 /// clock fit in.
 const MARGIN: u64 = 60_000;
 
+/// Milliseconds after which the refusal of a refreshed token is a new one: the relay has taken it
+/// back meanwhile.
+const DOUBT_ENDS_AFTER: u64 = 10_000;
+
 #[derive(Default)]
 pub(super) struct TokenState {
     pub(super) current: Option<Tokens>,
@@ -25,8 +29,8 @@ pub(super) struct TokenState {
     pub(super) generation: u64,
     /// The relay refused the access token although it should be good.
     pub(super) doubted: bool,
-    /// It was refreshed for that reason, and nothing has worked since.
-    pub(super) refreshed_in_doubt: bool,
+    /// When it was refreshed for that reason, while nothing has worked since.
+    pub(super) refreshed_in_doubt: Option<u64>,
 }
 
 impl<R: CryptoRng> Engine<R> {
@@ -44,7 +48,8 @@ impl<R: CryptoRng> Engine<R> {
             return;
         }
         self.tokens.doubted = true;
-        if std::mem::take(&mut self.tokens.refreshed_in_doubt) {
+        let refreshed = self.tokens.refreshed_in_doubt.take();
+        if refreshed.is_some_and(|at| self.now.abs_diff(at) < DOUBT_ENDS_AFTER) {
             // The refresh token was good a moment ago: kept for when a person tries again.
             self.block(Trouble::LoggedOut);
         }
@@ -63,7 +68,9 @@ impl<R: CryptoRng> Engine<R> {
         self.draft.keep(Mutation::Tokens(Some(tokens.clone())));
         self.tokens.current = Some(tokens);
         self.tokens.generation += 1;
-        self.tokens.refreshed_in_doubt |= std::mem::take(&mut self.tokens.doubted);
+        if std::mem::take(&mut self.tokens.doubted) {
+            self.tokens.refreshed_in_doubt = Some(self.now);
+        }
         if matches!(self.connector.link, Link::Refreshing) {
             self.open_socket();
         }
@@ -98,6 +105,6 @@ impl<R: CryptoRng> Engine<R> {
             self.draft.keep(Mutation::Tokens(None));
         }
         self.tokens.doubted = false;
-        self.tokens.refreshed_in_doubt = false;
+        self.tokens.refreshed_in_doubt = None;
     }
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use susurro_client_core::store::port::Tokens;
 use susurro_client_core::sync::{Answer, Request, RequestFailure};
 use susurro_protocol::command::{Ack, Ping, Send};
-use susurro_protocol::event::{DevicesChanged, Deliver, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
+use susurro_protocol::event::{Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
 use susurro_protocol::frame::{FrameKind, RawFrame};
 use susurro_protocol::handshake::{ReceivedHello, SessionPair, refuse};
 use susurro_protocol::keys::{DeviceList, OneTimePrekey, PrekeyBody};
@@ -300,7 +300,9 @@ impl Relay {
     fn ack(&mut self, conn: ConnId, device: DeviceId, ack: Ack, out: &mut Vec<Out>) {
         if self.connections[&conn].sent.is_none() {
             let others = self.connections.iter().filter(|(other, connection)| {
-                **other != conn && connection.sent.is_some() && connection.session.as_ref().is_some_and(|s| s.1 == device)
+                **other != conn
+                    && connection.sent.is_some()
+                    && connection.session.as_ref().is_some_and(|s| s.1 == device)
             });
             let others: Vec<_> = others.map(|(other, _)| *other).collect();
             for other in others {
@@ -328,7 +330,8 @@ impl Relay {
         let (conn, sent) = (*conn, connection.sent.unwrap_or(0));
         let mailbox = &self.devices[&device].mailbox;
         let waiting = mailbox.range(..=sent).count();
-        let next: Vec<_> = mailbox.range(sent + 1..).take(WINDOW.saturating_sub(waiting)).map(|(_, d)| d.clone()).collect();
+        let next: Vec<_> =
+            mailbox.range(sent + 1..).take(WINDOW.saturating_sub(waiting)).map(|(_, d)| d.clone()).collect();
         for delivery in next {
             if let Some(connection) = self.connections.get_mut(&conn) {
                 connection.sent = Some(delivery.seq);
@@ -409,7 +412,13 @@ impl Relay {
         Ok((now, send.deposits.iter().map(|deposit| deposit.device).collect()))
     }
 
-    fn send<T: serde::Serialize + codec::Structure>(&mut self, conn: ConnId, kind: FrameKind, body: &T, out: &mut Vec<Out>) {
+    fn send<T: serde::Serialize + codec::Structure>(
+        &mut self,
+        conn: ConnId,
+        kind: FrameKind,
+        body: &T,
+        out: &mut Vec<Out>,
+    ) {
         let session = self.connections.get_mut(&conn).and_then(|connection| connection.session.as_mut());
         if let Some((pair, _)) = session {
             out.push(Out::Send(conn, pair.sealer.seal(kind, body).unwrap()));
@@ -454,7 +463,8 @@ impl Relay {
                 Ok(Answer::Devices(UserDevices { account: account.account, name, device_list }))
             }
             Request::Claim { account, devices } => {
-                let owner = self.accounts.values().find(|a| a.account == account).ok_or(refused(ErrorCode::NotFound))?;
+                let owner =
+                    self.accounts.values().find(|a| a.account == account).ok_or(refused(ErrorCode::NotFound))?;
                 let device_list = SignedText::of(owner.list.signed());
                 let mut bundles = Vec::new();
                 for id in devices {
@@ -465,7 +475,8 @@ impl Relay {
                             one_time: device.keys.one_time.len() as u32,
                             pq_one_time: device.keys.pq.len() as u32,
                         };
-                        let conns = self.connections.iter().filter(|(_, c)| c.session.as_ref().is_some_and(|s| s.1 == id));
+                        let conns =
+                            self.connections.iter().filter(|(_, c)| c.session.as_ref().is_some_and(|s| s.1 == id));
                         let conns: Vec<_> = conns.map(|(conn, _)| *conn).collect();
                         for conn in conns {
                             self.send(conn, FrameKind::PrekeysLow, &low, out);

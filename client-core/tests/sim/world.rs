@@ -57,18 +57,54 @@ pub enum Sabotage {
 }
 
 enum Event {
-    Input { client: usize, incarnation: u64, input: Input },
+    Input {
+        client: usize,
+        incarnation: u64,
+        input: Input,
+    },
     /// Also reaches a later incarnation, which has to ignore it.
-    Answer { client: usize, id: RequestId, result: Result<Answer, RequestFailure> },
-    Timer { client: usize, incarnation: u64, at: u64 },
-    Flush { conn: ConnId },
-    Revive { client: usize },
-    RelayOpen { conn: ConnId, token: String },
-    RelayFrame { conn: ConnId, bytes: Vec<u8> },
-    RelayGone { conn: ConnId },
-    RelayRequest { client: usize, id: RequestId, request: Request, token: Option<String>, answer_lost: bool },
-    ClientFrame { conn: ConnId, bytes: Vec<u8> },
-    ClientClosed { conn: ConnId, code: Option<ErrorCode> },
+    Answer {
+        client: usize,
+        id: RequestId,
+        result: Result<Answer, RequestFailure>,
+    },
+    Timer {
+        client: usize,
+        incarnation: u64,
+        at: u64,
+    },
+    Flush {
+        conn: ConnId,
+    },
+    Revive {
+        client: usize,
+    },
+    RelayOpen {
+        conn: ConnId,
+        token: String,
+    },
+    RelayFrame {
+        conn: ConnId,
+        bytes: Vec<u8>,
+    },
+    RelayGone {
+        conn: ConnId,
+    },
+    RelayRequest {
+        client: usize,
+        id: RequestId,
+        request: Request,
+        token: Option<String>,
+        answer_lost: bool,
+    },
+    ClientFrame {
+        conn: ConnId,
+        bytes: Vec<u8>,
+    },
+    ClientClosed {
+        conn: ConnId,
+        code: Option<ErrorCode>,
+    },
     RelayUp,
     Act(Action),
 }
@@ -299,9 +335,11 @@ impl World {
     }
 
     fn read(&mut self, client: usize) {
-        let unread = self.clients[client].store.messages.values().filter(|view| {
-            view.direction == Direction::Incoming && view.delivery == Delivery::Stored
-        });
+        let unread = self.clients[client]
+            .store
+            .messages
+            .values()
+            .filter(|view| view.direction == Direction::Incoming && view.delivery == Delivery::Stored);
         let mut by_peer: BTreeMap<AccountName, Vec<MessageId>> = BTreeMap::new();
         for view in unread {
             by_peer.entry(view.peer.clone()).or_default().push(view.id);
@@ -415,16 +453,19 @@ impl World {
             Effect::OpenSocket { socket, access_token } => {
                 self.serial += 1;
                 let conn = self.serial;
-                self.conns.insert(conn, Conn {
-                    client,
-                    incarnation,
-                    socket,
-                    closed: false,
-                    to_relay: self.now,
-                    to_client: self.now,
-                    pending: Vec::new(),
-                    flushing: false,
-                });
+                self.conns.insert(
+                    conn,
+                    Conn {
+                        client,
+                        incarnation,
+                        socket,
+                        closed: false,
+                        to_relay: self.now,
+                        to_client: self.now,
+                        pending: Vec::new(),
+                        flushing: false,
+                    },
+                );
                 self.clients[client].conn = Some(conn);
                 let latency = self.latency();
                 self.after(latency, Event::RelayOpen { conn, token: access_token.0.to_string() });
@@ -442,6 +483,7 @@ impl World {
                 self.after(latency, Event::RelayRequest { client, id, request, token, answer_lost });
             }
             Effect::WakeAt(at) => {
+                self.log(|| format!("{client} wakes at {}", at.saturating_sub(START)));
                 self.clients[client].timer = Some(at);
                 self.at(at, Event::Timer { client, incarnation, at });
             }
@@ -539,11 +581,8 @@ impl World {
             Err(RequestFailure::Unreachable)
         };
         self.relay_did(out);
-        let (latency, result) = if answer_lost {
-            (10_000, Err(RequestFailure::Unreachable))
-        } else {
-            (self.latency(), result)
-        };
+        let (latency, result) =
+            if answer_lost { (10_000, Err(RequestFailure::Unreachable)) } else { (self.latency(), result) };
         self.after(latency, Event::Answer { client, id, result });
     }
 
@@ -611,9 +650,10 @@ impl World {
     /// What the relay was told to forget has to be durable at the one who told it.
     fn check_acknowledged(&mut self) {
         for (device, delivery) in std::mem::take(&mut self.relay.acknowledged) {
-            let owner = self.clients.iter().position(|client| {
-                people().iter().any(|p| p.name == client.store.name && p.device_id() == device)
-            });
+            let owner = self
+                .clients
+                .iter()
+                .position(|client| people().iter().any(|p| p.name == client.store.name && p.device_id() == device));
             let Some(owner) = owner else { continue };
             let store = &self.clients[owner].store;
             let key = (delivery.sender_device, delivery.message);
@@ -639,11 +679,12 @@ impl World {
             }
         }
         let deadline = self.now + 3_600_000;
-        let settled = self.run(deadline, |world| {
-            world.clients.iter().all(|client| {
-                client.store.outbox.is_empty() && client.engine.as_ref().is_some_and(Engine::is_settled)
-            }) && world.relay.devices.values().all(|device| device.mailbox.is_empty())
-        });
+        let settled =
+            self.run(deadline, |world| {
+                world.clients.iter().all(|client| {
+                    client.store.outbox.is_empty() && client.engine.as_ref().is_some_and(Engine::is_settled)
+                }) && world.relay.devices.values().all(|device| device.mailbox.is_empty())
+            });
         if !settled {
             self.complaints.push("the world does not come to rest".into());
         }
@@ -677,9 +718,11 @@ impl World {
             if let Some((message, times)) = from.shown.iter().find(|(_, times)| **times > 1) {
                 complaints.push(format!("{message} was shown {times} times"));
             }
-            let bad = from.store.messages.values().find(|view| {
-                matches!(view.content, MessageContent::Undecryptable(_) | MessageContent::Note(_))
-            });
+            let bad = from
+                .store
+                .messages
+                .values()
+                .find(|view| matches!(view.content, MessageContent::Undecryptable(_) | MessageContent::Note(_)));
             if let Some(view) = bad {
                 complaints.push(format!("{} sees {:?}", from.store.name, view));
             }
