@@ -2,7 +2,7 @@
 //!
 //! Byte strings are unpadded base64url, identifiers 32 hexadecimal digits, times milliseconds
 //! since 1970 unless a field says seconds. Signed objects are the base64url of the msgpack
-//! [`SignedBytes`](crate::signed::SignedBytes).
+//! [`SignedBytes`].
 
 use serde::{Deserialize, Serialize};
 

@@ -52,7 +52,7 @@ pub enum Input {
     Frames(SocketId, Vec<Bytes>),
     /// A request ended. Every request ends in exactly one answer, also after `GoOffline`.
     Answered(RequestId, Result<Answer, RequestFailure>),
-    /// A person or script wants something; [`Step::reply`] says whether it was taken.
+    /// A person or script wants something; [`Step::refused`] says whether it was taken.
     Command(Command),
 }
 
