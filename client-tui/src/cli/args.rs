@@ -1,4 +1,5 @@
 //! The arguments: what can be asked for. The command reference and the manual are made from here.
+#![allow(rustdoc::bare_urls, reason = "the comments of arguments are help texts")]
 
 use std::path::PathBuf;
 use std::time::Duration;
