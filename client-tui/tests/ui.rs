@@ -282,7 +282,7 @@ mod any_size_and_text {
     ];
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn drawing_never_panics_and_no_control_character_reaches_a_cell(

@@ -232,6 +232,14 @@ fn nothing_counts_as_read_while_a_narrow_window_shows_the_list() {
 }
 
 #[test]
+fn nothing_counts_as_read_under_a_window() {
+    let mut model = talk(Trust::Unverified, vec![]);
+    press(&mut model, "F4");
+    assert_eq!(event(&mut model, ClientEvent::Message(from_bob(1, 0, "hi"))), []);
+    assert_eq!(press(&mut model, "Esc"), [Effect::MarkRead { peer: name("bob"), up_to: 1 }]);
+}
+
+#[test]
 fn nothing_counts_as_read_while_somebody_reads_further_up() {
     let mut model = talk(Trust::Unverified, many(60));
     press(&mut model, "PgUp");

@@ -9,6 +9,8 @@ use super::field::Hidden;
 pub enum Effect {
     /// Leave, after everything asked for before is done.
     Quit,
+    /// Draw everything anew.
+    Redraw,
     /// Make an account and a profile.
     Register {
         /// Address of the relay.

@@ -91,10 +91,10 @@ pub fn timeline_size(model: &Model) -> (usize, usize) {
     (usize::from(timeline.width), usize::from(timeline.height))
 }
 
-/// Whether the newest messages can be seen.
+/// Whether the messages can be seen: not under a window, and not in a narrow terminal that shows the list.
 #[must_use]
 pub fn shows_conversation(model: &Model) -> bool {
-    timeline_size(model).1 > 0 && model.conversation().is_some()
+    model.overlay.is_none() && timeline_size(model).1 > 0 && model.conversation().is_some()
 }
 
 fn lines(text: &str, columns: usize) -> usize {

@@ -41,6 +41,8 @@ commands! {
     NewChat = "new", "command-new";
     /// Compare the safety number.
     Verify = "verify", "command-verify";
+    /// Draw everything anew.
+    Redraw = "redraw", "command-redraw";
     /// Try to connect now.
     Reconnect = "reconnect", "command-reconnect";
     /// Open the next conversation with unread messages.
@@ -112,6 +114,7 @@ impl Command {
                 | Self::NewChat
                 | Self::Verify
                 | Self::Reconnect
+                | Self::Redraw
                 | Self::NextUnread
                 | Self::Retry
         )

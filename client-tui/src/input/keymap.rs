@@ -115,6 +115,7 @@ impl Default for Keymap {
         bind(Anywhere, ctrl, Char('n'), Command::NewChat);
         bind(Anywhere, plain, F(4), Command::Verify);
         bind(Anywhere, plain, F(5), Command::Reconnect);
+        bind(Anywhere, ctrl, Char('l'), Command::Redraw);
         bind(Anywhere, plain, F(6), Command::NextUnread);
         bind(Anywhere, alt, Char('u'), Command::NextUnread);
         bind(Anywhere, alt, Down, Command::NextChat);

@@ -142,7 +142,11 @@ async fn drive(
         let mut next = msg;
         for _ in 0..BATCH {
             let Some(msg) = next.take() else { break };
-            perform_all(performer, update(model, msg));
+            let effects = update(model, msg);
+            if effects.contains(&Effect::Redraw) {
+                terminal.refresh()?;
+            }
+            perform_all(performer, effects);
             next = inbox.try_recv().ok();
         }
         if let Some(msg) = next {

@@ -67,7 +67,7 @@ impl Performer {
     /// Begins an effect; its answer comes as a message.
     pub fn perform(&self, effect: Effect) {
         match effect {
-            Effect::Quit => {}
+            Effect::Quit | Effect::Redraw => {}
             Effect::Register { .. } | Effect::Unlock { .. } | Effect::StartChat(_) => {
                 let shared = self.shared.clone();
                 tokio::spawn(async move { shared.slow(effect).await });
@@ -143,7 +143,7 @@ async fn perform(client: &Client, effect: Effect) -> Option<Msg> {
         Effect::AcceptKey { peer, groups } => {
             Some(decide(client, &peer, &groups, false).await.map_or_else(Msg::SafetyFailed, Msg::Safety))
         }
-        Effect::Quit | Effect::Register { .. } | Effect::Unlock { .. } | Effect::StartChat(_) => None,
+        Effect::Quit | Effect::Redraw | Effect::Register { .. } | Effect::Unlock { .. } | Effect::StartChat(_) => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Taking the terminal over, and giving it back as it was, whatever happens.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Stdout, Write};
 use std::sync::Once;
 
@@ -7,16 +9,24 @@ use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange, KeyboardEnhancementFlags,
     PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
 };
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
+    disable_raw_mode, enable_raw_mode,
+};
 use crossterm::{cursor, execute};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
 
 /// What a window list may show: the program, never a name or a text.
 const TITLE: &str = "Susurro";
 
 /// The terminal in full-screen mode; dropping it restores the terminal.
-pub struct Terminal(ratatui::Terminal<CrosstermBackend<Stdout>>);
+pub struct Terminal {
+    inner: ratatui::Terminal<CrosstermBackend<Stdout>>,
+    /// Rows with characters of several parts, by a hash of what they held.
+    composed: HashMap<u16, u64>,
+}
 
 impl Terminal {
     /// Takes the terminal over. No mouse: selecting text stays the terminal's business.
@@ -41,7 +51,7 @@ impl Terminal {
         );
         let terminal = switched.and_then(|()| ratatui::Terminal::new(CrosstermBackend::new(out)));
         match terminal {
-            Ok(terminal) => Ok(Self(terminal)),
+            Ok(inner) => Ok(Self { inner, composed: HashMap::new() }),
             Err(error) => {
                 restore();
                 Err(error)
@@ -49,12 +59,29 @@ impl Terminal {
         }
     }
 
-    /// Draws one screen.
+    /// Draws one screen, as a whole.
     ///
     /// # Errors
     /// If the terminal is gone.
-    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
-        self.0.draw(draw).map(|_| ())
+    pub fn draw(&mut self, mut draw: impl FnMut(&mut Frame)) -> io::Result<()> {
+        execute!(io::stdout(), BeginSynchronizedUpdate)?;
+        let composed = composed_rows(self.inner.draw(&mut draw)?.buffer);
+        // Terminals disagree on the cells of an emoji of several parts. Where one stood and something changed,
+        // cells may be left over that only a fresh screen takes away.
+        if self.composed.iter().any(|(row, hash)| composed.get(row) != Some(hash)) {
+            self.inner.clear()?;
+            self.inner.draw(&mut draw)?;
+        }
+        self.composed = composed;
+        execute!(io::stdout(), EndSynchronizedUpdate)
+    }
+
+    /// Draws everything anew the next time, whatever another program left on the screen.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn refresh(&mut self) -> io::Result<()> {
+        self.inner.clear()
     }
 
     /// Columns and rows.
@@ -62,7 +89,7 @@ impl Terminal {
     /// # Errors
     /// If the terminal is gone.
     pub fn size(&self) -> io::Result<(u16, u16)> {
-        let size = self.0.size()?;
+        let size = self.inner.size()?;
         Ok((size.width, size.height))
     }
 }
@@ -71,6 +98,19 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         restore();
     }
+}
+
+fn composed_rows(buffer: &Buffer) -> HashMap<u16, u64> {
+    let mut rows = HashMap::new();
+    let width = usize::from(buffer.area.width.max(1));
+    for (row, cells) in (0..).zip(buffer.content().chunks(width)) {
+        if cells.iter().any(|cell| cell.symbol().chars().nth(1).is_some()) {
+            let mut hash = DefaultHasher::new();
+            cells.iter().for_each(|cell| cell.symbol().hash(&mut hash));
+            rows.insert(row, hash.finish());
+        }
+    }
+    rows
 }
 
 /// Everything back; what cannot be restored is left, there is nobody to tell.

@@ -62,6 +62,7 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Palette => overlay::palette(model),
         Command::NewChat => overlay::new_chat(model, ""),
         Command::Verify => overlay::verify(model),
+        Command::Redraw => vec![Effect::Redraw],
         Command::Reconnect => {
             notice(model, false, crate::key!("notice-reconnecting"));
             vec![Effect::GoOnline]
@@ -73,8 +74,8 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
 fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     model.notice = None;
     let command = model.keymap.command(model.context(), key);
-    if command == Some(Command::Quit) {
-        return quit(model);
+    if let Some(command @ (Command::Quit | Command::Redraw)) = command {
+        return run(model, command);
     }
     if model.overlay.is_some() {
         return overlay::press(model, key, command);
