@@ -1,4 +1,4 @@
-//! The symmetric chain (Double Ratchet, section 2.4).
+//! The symmetric chain (Double Ratchet, section 2.2).
 
 use hmac::Mac as _;
 

@@ -4,7 +4,7 @@ use chacha20poly1305::aead::AeadInOut as _;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _, Nonce};
 
 use super::{NONCE_BYTES, TAG_BYTES};
-use crate::crypto::kdf::expand_one;
+use crate::crypto::kdf::one_key;
 use crate::crypto::secret::Secret32;
 
 const INFO: &[u8] = b"susurro/v1/body-key\0";
@@ -29,11 +29,10 @@ impl MessageKey {
         self.cipher(nonce).decrypt_inout_detached(&Nonce::default(), ad, body.into(), tag.into()).ok()
     }
 
-    /// The message's random nonce enters the body key: a state that was rolled back or cloned
+    /// The message's random nonce salts the body key: a state that was rolled back or cloned
     /// meets its message keys again, but no body key twice, so the AEAD's own nonce can be zero.
-    /// A message key is uniformly random, so expansion alone will do (RFC 5869, section 3.3).
     fn cipher(&self, nonce: &[u8; NONCE_BYTES]) -> ChaCha20Poly1305 {
-        let key = expand_one(&self.0, &[INFO, nonce]);
+        let key = one_key(nonce, &self.0, INFO);
         ChaCha20Poly1305::new(key.expose().into())
     }
 }

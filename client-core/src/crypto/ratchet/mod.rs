@@ -1,4 +1,5 @@
-//! Double Ratchet with header encryption (Signal, "The Double Ratchet Algorithm", sections 2 to 4).
+//! Double Ratchet with header encryption (Signal, "The Double Ratchet Algorithm", revision 1, sections 2
+//! to 4; the sections cited in this module are its own).
 
 mod chain_key;
 mod header;

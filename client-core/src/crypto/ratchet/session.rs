@@ -151,7 +151,7 @@ pub(crate) struct Opened {
 }
 
 impl Session {
-    /// The starter's state (`RatchetInitAliceHE`, section 4.3); `prekey` is the responder's
+    /// The starter's state (`RatchetInitAliceHE`, section 4.4); `prekey` is the responder's
     /// signed prekey.
     pub(crate) fn initiate(
         binding: Binding,
@@ -301,7 +301,7 @@ impl Session {
         Ok((next, key))
     }
 
-    /// `DHRatchetHE` (section 4.3), its sending half deferred.
+    /// `DHRatchetHE` (section 4.6), its sending half deferred.
     fn in_new_chain(
         &self,
         prekey: Option<&DhSecret>,
