@@ -167,6 +167,38 @@ fn ml_kem_768_expanded_keys() {
 }
 
 #[test]
+fn ml_kem_768_agrees_with_a_formally_verified_implementation() {
+    use libcrux_ml_kem::mlkem768 as other;
+    use rand_core::{Rng as _, UnwrapErr};
+    let mut rng = UnwrapErr(getrandom::SysRng);
+    for _ in 0..50 {
+        let (mut seed, mut randomness, mut noise) = ([0; 64], [0; 32], [0; 1088]);
+        rng.fill_bytes(&mut seed);
+        rng.fill_bytes(&mut randomness);
+        rng.fill_bytes(&mut noise);
+        let pair = other::generate_key_pair(seed);
+        let secret_seed = Secret::copy_of(&seed);
+        let public = MlKem768::public_key(&secret_seed);
+        assert_eq!(&public, pair.pk(), "seed {}", hex::encode(seed));
+        let (theirs, their_secret) = other::encapsulate(pair.public_key(), randomness);
+        let (ours, our_secret) = MlKem768::encapsulate(&public, &Secret32::copy_of(&randomness)).unwrap();
+        assert_eq!(
+            (ours.as_slice(), our_secret.expose()),
+            (theirs.as_ref(), &their_secret),
+            "seed {}",
+            hex::encode(seed)
+        );
+        // Genuine, damaged and random ciphertexts: implicit rejection has to agree as well.
+        let mut damaged = ours;
+        damaged[usize::from(noise[0])] ^= 1;
+        for ciphertext in [ours, damaged, noise] {
+            let expected = other::decapsulate(pair.private_key(), &ciphertext.into());
+            assert_eq!(MlKem768::decapsulate(&secret_seed, &ciphertext).0.expose(), &expected);
+        }
+    }
+}
+
+#[test]
 fn rfc_7748_examples() {
     // Section 5.2.
     let cases = [
