@@ -1,10 +1,13 @@
 //! `susurro-server`: the relay as a program.
 
+mod healthcheck;
+
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use susurro_server::compose::{self, StartError};
 use susurro_server::config::{Config, TlsFiles};
@@ -29,6 +32,12 @@ struct Arguments {
 enum Command {
     /// Run the relay until ctrl-c or SIGTERM.
     Serve(Serve),
+    /// Ask a relay on this machine whether it is ready; ends with 0 if so. For containers and timers.
+    Healthcheck {
+        /// The relay, by plain HTTP.
+        #[arg(long, env = "SUSURRO_HEALTHCHECK_URL", value_name = "URL", default_value = "http://127.0.0.1:8470")]
+        url: String,
+    },
 }
 
 #[derive(clap::Args)]
@@ -52,7 +61,7 @@ struct Serve {
     #[arg(long, env = "SUSURRO_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// A proxy in front ends TLS; its X-Forwarded-For says who asks.
-    #[arg(long, env = "SUSURRO_BEHIND_PROXY")]
+    #[arg(long, env = "SUSURRO_BEHIND_PROXY", value_parser = FalseyValueParser::new())]
     behind_proxy: bool,
     /// Registrations, logins and refreshes a minute from one address.
     #[arg(long, env = "SUSURRO_AUTH_RATE", value_name = "N", default_value_t = 20)]
@@ -75,7 +84,15 @@ enum Format {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Serve(serve) } = Arguments::parse();
+    let serve = match Arguments::parse().command {
+        Command::Serve(serve) => serve,
+        Command::Healthcheck { url } => {
+            return match healthcheck::ask(&url) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => complain(&error, FAILED),
+            };
+        }
+    };
     let format = match serve.log_format {
         Format::Text => LogFormat::Text,
         Format::Json => LogFormat::Json,

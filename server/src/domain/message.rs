@@ -232,6 +232,8 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic, reason = "a failed test may stop anywhere")]
+
     use super::*;
 
     const ALICE: AccountId = AccountId::from_bytes([1; 16]);

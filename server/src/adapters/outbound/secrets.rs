@@ -19,6 +19,9 @@ const PEPPER: &str = "pepper.key";
 const TOKEN_PREFIX: &str = "token-";
 const TOKEN_SUFFIX: &str = ".key";
 
+/// A key id and the Ed25519 seed behind it.
+pub type TokenKey = (String, Zeroizing<[u8; 32]>);
+
 /// Everything that only this relay knows.
 pub struct Secrets {
     /// Seed of the relay's long-term key.
@@ -30,7 +33,7 @@ pub struct Secrets {
     /// Key of salts for names that nobody has.
     pub salts: Zeroizing<[u8; 32]>,
     /// Key ids and Ed25519 seeds of access tokens.
-    pub tokens: Vec<(String, Zeroizing<[u8; 32]>)>,
+    pub tokens: Vec<TokenKey>,
 }
 
 /// Why a secret cannot be used.
@@ -85,7 +88,7 @@ impl Secrets {
     }
 }
 
-fn token_keys(directory: &Path) -> Result<Vec<(String, Zeroizing<[u8; 32]>)>, SecretError> {
+fn token_keys(directory: &Path) -> Result<Vec<TokenKey>, SecretError> {
     let unusable = |why| SecretError::Unusable { path: directory.to_owned(), why };
     let mut keys = Vec::new();
     for entry in fs::read_dir(directory).map_err(unusable)? {

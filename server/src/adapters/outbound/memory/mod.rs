@@ -29,11 +29,16 @@ struct State {
     mailboxes: HashMap<DeviceId, Mailbox>,
     sent: HashMap<(DeviceId, MessageId), ([u8; 32], u64)>,
     chats: BTreeMap<ChatId, ([AccountId; 2], u64)>,
-    /// The content of a prekey, or only its hash when it was given out.
-    prekeys: HashMap<DeviceId, BTreeMap<(u8, PrekeyId), ([u8; 32], Option<Vec<u8>>)>>,
+    prekeys: HashMap<DeviceId, Keys>,
     families: HashMap<FamilyId, Family>,
     refresh_tokens: HashMap<RefreshHash, (FamilyId, bool, u64)>,
 }
+
+/// Prekeys of a device by kind and id.
+type Keys = BTreeMap<(u8, PrekeyId), Key>;
+
+/// The content of a prekey, or only its hash when it was given out.
+type Key = ([u8; 32], Option<Vec<u8>>);
 
 struct Registered {
     account: Account,
@@ -200,7 +205,7 @@ impl Prekeys for MemoryStore {
             return done(Err(ErrorCode::UnknownDevice.into()));
         }
         let keys = state.prekeys.entry(device).or_default();
-        let known = |(id, (hash, content)): (&(u8, u64), &([u8; 32], Option<Vec<u8>>))| Known {
+        let known = |(id, (hash, content)): (&(u8, PrekeyId), &Key)| Known {
             kind: id.0,
             id: id.1,
             hash: *hash,

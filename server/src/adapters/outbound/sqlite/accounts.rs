@@ -95,14 +95,15 @@ impl Devices for SqliteStore {
 async fn register(connection: &mut SqliteConnection, new: NewAccount) -> Result<(), Fault> {
     let NewAccount { account, stretch, verifier, list } = new;
     let id = account.id.as_bytes().to_vec();
-    let taken = sqlx::query("SELECT account = ?1, name = ?2 FROM accounts WHERE account = ?1 OR name = ?2")
+    let taken = sqlx::query("SELECT account = ?1 FROM accounts WHERE account = ?1 OR name = ?2")
         .bind(&id)
         .bind(account.name.as_str())
         .fetch_all(&mut *connection)
         .await?;
-    for row in &taken {
-        // The name first: somebody who tries twice with one key learns that they have succeeded.
-        let code = if row.try_get::<bool, usize>(0)? { ErrorCode::AccountExists } else { ErrorCode::NameTaken };
+    // Somebody who tries twice with one key learns that they have succeeded, whatever the name.
+    let exists = taken.iter().any(|row| row.try_get::<bool, usize>(0).unwrap_or_default());
+    if !taken.is_empty() {
+        let code = if exists { ErrorCode::AccountExists } else { ErrorCode::NameTaken };
         return Err(Error::from(code).into());
     }
     sqlx::query(

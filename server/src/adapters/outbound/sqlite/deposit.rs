@@ -42,6 +42,12 @@ pub(super) struct Deposits {
     pub(super) touched: HashMap<DeviceId, Mailbox>,
 }
 
+/// What a message id stands for.
+struct Sent {
+    content: [u8; 32],
+    stored_at: u64,
+}
+
 /// A mailbox position on its way into a row.
 struct Row<'m> {
     message: &'m NewMessage,
@@ -67,15 +73,24 @@ impl Ledger {
         for (mailbox, cursor) in acknowledged {
             self.forget_up_to(connection, &mut done.touched, *mailbox, *cursor).await?;
         }
-        let mut first_of_id: HashMap<(DeviceId, MessageId), usize> = HashMap::new();
+        let mut senders = Vec::with_capacity(messages.len());
+        for message in messages {
+            let sender = self.mailbox(connection, &mut done.touched, message.sender_device).await?;
+            senders.push(sender.map(|mailbox| mailbox.number));
+        }
+        let mut known = find_sent(connection, &senders, messages).await?;
         let mut rows: Vec<Row<'_>> = Vec::with_capacity(messages.len());
         let mut fresh: Vec<(i64, &NewMessage)> = Vec::with_capacity(messages.len());
-        for (index, message) in messages.iter().enumerate() {
-            let outcome = match first_of_id.entry((message.sender_device, message.message)) {
-                Entry::Occupied(first) => again(&messages[*first.get()].content, done.outcomes[*first.get()], message),
-                Entry::Vacant(vacant) => {
-                    let outcome = self.place(connection, &mut done, message, &mut rows, &mut fresh).await?;
-                    vacant.insert(index);
+        for (message, sender) in messages.iter().zip(senders) {
+            let outcome = match sender.map(|sender| (sender, known.entry((sender, message.message)))) {
+                None => Deposited::NoMailbox,
+                Some((_, Entry::Occupied(before))) => before.get().again(message),
+                Some((sender, Entry::Vacant(vacant))) => {
+                    let outcome = self.place(connection, &mut done, sender, message, &mut rows).await?;
+                    if matches!(outcome, Deposited::Stored { .. }) {
+                        vacant.insert(Sent { content: message.content, stored_at: message.stored_at });
+                        fresh.push((sender, message));
+                    }
                     outcome
                 }
             };
@@ -103,22 +118,15 @@ impl Ledger {
         self.kept.clear();
     }
 
-    /// Decides about one message and gives it its positions.
+    /// Gives a new message its positions, if there is room in every mailbox.
     async fn place<'m>(
         &self,
         connection: &mut SqliteConnection,
         done: &mut Deposits,
+        sender: i64,
         message: &'m NewMessage,
         rows: &mut Vec<Row<'m>>,
-        fresh: &mut Vec<(i64, &'m NewMessage)>,
     ) -> Result<Deposited, sqlx::Error> {
-        let Some(sender) = self.mailbox(connection, &mut done.touched, message.sender_device).await? else {
-            return Ok(Deposited::NoMailbox);
-        };
-        let sender = sender.number;
-        if let Some((content, stored_at)) = find_sent(connection, sender, &message.message).await? {
-            return Ok(again(&content, Deposited::Stored { stored_at }, message));
-        }
         for (device, _) in &message.deposits {
             match self.mailbox(connection, &mut done.touched, *device).await? {
                 None => return Ok(Deposited::NoMailbox),
@@ -143,7 +151,6 @@ impl Ledger {
                 ciphertext: ciphertext.clone(),
             });
         }
-        fresh.push((sender, message));
         Ok(Deposited::Stored { stored_at: message.stored_at })
     }
 
@@ -187,14 +194,14 @@ impl Ledger {
     }
 }
 
-/// What to say of a message whose id was seen before.
-fn again(content: &[u8], outcome: Deposited, message: &NewMessage) -> Deposited {
-    match outcome {
-        Deposited::Stored { stored_at } | Deposited::Repeated { stored_at } if *content == message.content => {
-            Deposited::Repeated { stored_at }
+impl Sent {
+    /// What to say of a message that comes under the same id.
+    fn again(&self, message: &NewMessage) -> Deposited {
+        if self.content == message.content {
+            Deposited::Repeated { stored_at: self.stored_at }
+        } else {
+            Deposited::IdReused
         }
-        Deposited::Stored { .. } | Deposited::Repeated { .. } => Deposited::IdReused,
-        refused => refused,
     }
 }
 
@@ -209,14 +216,38 @@ async fn load(connection: &mut SqliteConnection, device: &DeviceId) -> Result<Op
     .transpose()
 }
 
+/// What is remembered under the ids of these messages.
 async fn find_sent(
     connection: &mut SqliteConnection,
-    sender: i64,
-    message: &MessageId,
-) -> Result<Option<(Vec<u8>, u64)>, sqlx::Error> {
-    let select = sqlx::query("SELECT content, stored_at FROM sent WHERE device = ? AND message = ?");
-    let row = select.bind(sender).bind(&message.as_bytes()[..]).fetch_optional(connection).await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get::<i64, usize>(1)?.unsigned_abs()))).transpose()
+    senders: &[Option<i64>],
+    messages: &[NewMessage],
+) -> Result<HashMap<(i64, MessageId), Sent>, sqlx::Error> {
+    let mut found = HashMap::with_capacity(messages.len());
+    let keys = senders.iter().zip(messages).filter_map(|(sender, message)| Some(((*sender)?, message.message)));
+    let keys: Vec<(i64, MessageId)> = keys.collect();
+    let mut keys = &keys[..];
+    for size in CHUNKS {
+        if keys.len() < size {
+            continue;
+        }
+        let terms = vec!["(device = ? AND message = ?)"; size].join(" OR ");
+        let statement = format!("SELECT device, message, content, stored_at FROM sent WHERE {terms}");
+        while let Some((chunk, rest)) = keys.split_at_checked(size) {
+            // The text holds column names and question marks only.
+            let query =
+                chunk.iter().fold(sqlx::query(AssertSqlSafe(statement.as_str())), |query, (sender, message)| {
+                    query.bind(*sender).bind(message.as_bytes().to_vec())
+                });
+            for row in query.fetch_all(&mut *connection).await? {
+                let (device, message): (i64, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
+                let (content, stored_at): (Vec<u8>, i64) = (row.try_get(2)?, row.try_get(3)?);
+                let (Ok(message), Ok(content)) = (message.as_slice().try_into(), content.try_into()) else { continue };
+                found.insert((device, message), Sent { content, stored_at: stored_at.unsigned_abs() });
+            }
+            keys = rest;
+        }
+    }
+    Ok(found)
 }
 
 async fn insert_sent(connection: &mut SqliteConnection, sent: &[(i64, &NewMessage)]) -> Result<(), sqlx::Error> {

@@ -40,7 +40,7 @@ pub(super) struct Writer {
 enum Job {
     Deposit(Box<Deposit>),
     Acknowledge(DeviceId, MailboxSeq),
-    Expire { now: u64, batch: u32, answer: oneshot::Sender<Result<u64, Error>> },
+    Expire(Expiry),
     Change(Box<dyn Change>),
     Close(oneshot::Sender<()>),
 }
@@ -49,7 +49,13 @@ struct Deposit {
     message: NewMessage,
     answer: oneshot::Sender<Result<Deposited, Error>>,
     /// Given back when the batch is done.
-    _room: OwnedSemaphorePermit,
+    room: OwnedSemaphorePermit,
+}
+
+struct Expiry {
+    now: u64,
+    batch: u32,
+    answer: oneshot::Sender<Result<u64, Error>>,
 }
 
 /// A write that is neither message nor acknowledgement.
@@ -122,7 +128,7 @@ impl Writer {
         let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, QUEUE_KIB);
         let room = self.room.clone().acquire_many_owned(kib).await.map_err(|_| closed())?;
         let (answer, receipt) = oneshot::channel();
-        let job = Job::Deposit(Box::new(Deposit { message, answer, _room: room }));
+        let job = Job::Deposit(Box::new(Deposit { message, answer, room }));
         self.jobs.send(job).await.map_err(|_| closed())?;
         Ok(receipt)
     }
@@ -136,7 +142,7 @@ impl Writer {
     /// Drops what is past its time.
     pub(super) async fn expire(&self, now: u64, batch: u32) -> Result<u64, Error> {
         let (answer, outcome) = oneshot::channel();
-        self.jobs.send(Job::Expire { now, batch, answer }).await.map_err(|_| closed())?;
+        self.jobs.send(Job::Expire(Expiry { now, batch, answer })).await.map_err(|_| closed())?;
         outcome.await.map_err(|_| closed())?
     }
 
@@ -205,7 +211,7 @@ impl Running {
                         let latest = self.acknowledged.entry(mailbox).or_default();
                         *latest = cursor.max(*latest);
                     }
-                    Job::Expire { now, batch, answer } => expiries.push((now, batch, answer)),
+                    Job::Expire(expiry) => expiries.push(expiry),
                     Job::Change(change) => changes.push(change),
                     Job::Close(answer) => close = Some(answer),
                 }
@@ -221,15 +227,11 @@ impl Running {
         }
     }
 
-    async fn commit(
-        &mut self,
-        deposits: Vec<Deposit>,
-        expiries: Vec<(u64, u32, oneshot::Sender<Result<u64, Error>>)>,
-        mut changes: Vec<Box<dyn Change>>,
-    ) {
+    async fn commit(&mut self, deposits: Vec<Deposit>, expiries: Vec<Expiry>, mut changes: Vec<Box<dyn Change>>) {
         let (messages, answers): (Vec<_>, Vec<_>) =
-            deposits.into_iter().map(|d| (d.message, (d.answer, d._room))).unzip();
-        let expire = expiries.iter().map(|(now, batch, _)| (*now, *batch)).reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
+            deposits.into_iter().map(|d| (d.message, (d.answer, d.room))).unzip();
+        let expire =
+            expiries.iter().map(|expiry| (expiry.now, expiry.batch)).reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
         let mut outcome = self.transaction(&messages, expire, &mut changes).await;
         let (mut stored, mut refusal) = (Vec::new(), None);
         match &mut outcome {
@@ -243,7 +245,7 @@ impl Running {
                 }
             }
         }
-        let settled = outcome.as_ref().map(|(_, expired)| *expired).map_err(|error| fault::error(error));
+        let settled = outcome.as_ref().map(|(_, expired)| *expired).map_err(fault::error);
         self.report(refusal.as_ref());
 
         // The order matters: connections hear of a message before its sender does, so that a
@@ -263,8 +265,8 @@ impl Running {
         for change in changes {
             change.finish(refusal.clone().map_or(Ok(()), Err));
         }
-        for (_, _, answer) in expiries {
-            let _ = answer.send(settled.clone());
+        for expiry in expiries {
+            let _ = expiry.answer.send(settled.clone());
         }
     }
 

@@ -1,0 +1,450 @@
+//! One contract for every store: what the use cases may rely on, whatever keeps the data.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may stop anywhere")]
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use ed25519_dalek::SigningKey;
+use susurro_protocol::bytes::Fixed;
+use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList};
+use susurro_protocol::rest::{AUTH_SCHEME, StretchParams};
+use susurro_protocol::version::SUITE;
+use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
+use susurro_server::adapters::outbound::memory::MemoryStore;
+use susurro_server::adapters::outbound::sqlite::{Options, SqliteStore};
+use susurro_server::domain::Error;
+use susurro_server::domain::account::{Account, NewAccount, Role, Verifier};
+use susurro_server::domain::message::{Deposited, MESSAGE_ID_MEMORY_MS, NewMessage, Waiting};
+use susurro_server::domain::prekey::Item;
+use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation};
+use susurro_server::ports::{Accounts, Chats, Commits, Devices, MailboxState, Mailboxes, Prekeys, Sessions};
+
+/// Messages that one mailbox takes in these tests.
+const MAILBOX_MAX: u64 = 5;
+
+/// Everything that was said to be committed.
+#[derive(Default)]
+struct Heard(Mutex<Vec<Waiting>>);
+
+impl Commits for Heard {
+    fn committed(&self, messages: Vec<Waiting>) {
+        self.0.lock().unwrap().extend(messages);
+    }
+}
+
+trait Store: Accounts + Devices + Prekeys + Chats + Mailboxes + Sessions {}
+impl<T: Accounts + Devices + Prekeys + Chats + Mailboxes + Sessions> Store for T {}
+
+struct Bench {
+    store: Arc<dyn Store>,
+    heard: Arc<Heard>,
+    _dir: tempfile::TempDir,
+}
+
+async fn memory() -> Bench {
+    let heard = Arc::new(Heard::default());
+    let store = Arc::new(MemoryStore::new(MAILBOX_MAX, heard.clone()));
+    Bench { store, heard, _dir: tempfile::tempdir().unwrap() }
+}
+
+async fn sqlite() -> Bench {
+    let (heard, dir) = (Arc::new(Heard::default()), tempfile::tempdir().unwrap());
+    let options = Options { path: dir.path().join("relay.db"), mailbox_max: MAILBOX_MAX, size_max: None };
+    let store = Arc::new(SqliteStore::open(&options, heard.clone()).await.unwrap());
+    Bench { store, heard, _dir: dir }
+}
+
+macro_rules! contract {
+    ($($name:ident),+ $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::memory().await).await;
+            })+
+        }
+        mod in_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::sqlite().await).await;
+            })+
+        }
+    };
+}
+
+contract!(
+    an_account_is_registered_once_under_one_name_with_its_device,
+    accounts_are_found_by_their_prefix_in_order,
+    a_direct_chat_is_opened_once_and_has_a_roster,
+    positions_rise_by_one_and_never_come_back,
+    a_message_id_stands_for_one_content,
+    a_mailbox_takes_all_of_a_message_or_nothing,
+    reading_is_bounded_in_number_and_bytes,
+    commits_are_heard_in_the_order_of_positions,
+    what_is_past_its_time_goes_in_small_batches,
+    prekeys_are_published_counted_and_given_out_once,
+    many_claims_at_once_share_nothing,
+    refresh_tokens_rotate_and_reuse_ends_the_family,
+    many_rotations_of_one_token_at_once_grant_one,
+    families_are_forgotten_when_they_are_over,
+);
+
+fn new_account(name: &str, seed: u8) -> NewAccount {
+    let key = SigningKey::from_bytes(&[seed; 32]);
+    let public = key.verifying_key().to_bytes();
+    let body = CertificateBody {
+        suite: SUITE,
+        account: AccountId::of_account_key(&public),
+        account_key: Fixed(public),
+        device: device(seed),
+        signing_key: Fixed(public),
+        identity_key: Fixed([seed; 32]),
+        created: 1,
+    };
+    let list = DeviceList::issue(&key, None, 1, vec![DeviceCertificate::issue(&key, body)]);
+    let account = Account {
+        id: list.body().account,
+        name: name.parse().unwrap(),
+        display_name: None,
+        role: Role::User,
+        created: 7,
+    };
+    let (scheme, salt) = (AUTH_SCHEME.to_owned(), Fixed([seed; 16]));
+    let stretch = StretchParams { scheme, salt, memory_kib: 65_536, passes: 3, lanes: 1 };
+    NewAccount { account, stretch, verifier: Verifier { salt: [seed; 16], hash: [seed; 32] }, list }
+}
+
+fn device(seed: u8) -> DeviceId {
+    DeviceId::from_bytes([seed; 16])
+}
+
+async fn add(bench: &Bench, name: &str, seed: u8) -> Account {
+    let new = new_account(name, seed);
+    let account = new.account.clone();
+    bench.store.register(new).await.unwrap();
+    account
+}
+
+/// Two accounts with the devices 1 and 2, and their chat.
+async fn talkers(bench: &Bench) -> (AccountId, AccountId, ChatId) {
+    let (alice, bob) = (add(bench, "alice", 1).await.id, add(bench, "bob", 2).await.id);
+    let chat = ChatId::direct(&alice, &bob);
+    bench.store.open_direct(chat, [alice, bob], 9).await.unwrap();
+    (alice, bob, chat)
+}
+
+fn message(n: u64, to: &[u8]) -> NewMessage {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&n.to_be_bytes());
+    NewMessage {
+        message: MessageId::from_bytes(id),
+        chat: ChatId::from_bytes([3; 16]),
+        sender: new_account("alice", 1).account.id,
+        sender_device: device(1),
+        content: [1; 32],
+        stored_at: 1_000 + n,
+        expires_at: None,
+        deposits: to.iter().map(|seed| (device(*seed), Bytes::from(n.to_be_bytes().to_vec()))).collect(),
+    }
+}
+
+async fn deposit(bench: &Bench, message: NewMessage) -> Deposited {
+    bench.store.deposit(message).await.unwrap().await.unwrap()
+}
+
+async fn read(bench: &Bench, after: u64) -> Vec<u64> {
+    bench.store.read(device(2), after, 1_000, 1 << 20).await.unwrap().iter().map(|waiting| waiting.seq).collect()
+}
+
+/// Acknowledges, and waits until it has happened: a message of a stranger comes behind it.
+async fn acknowledge(bench: &Bench, cursor: u64) {
+    bench.store.acknowledge(device(2), cursor);
+    let stranger = NewMessage { sender_device: device(99), ..message(0, &[]) };
+    assert_eq!(deposit(bench, stranger).await, Deposited::NoMailbox);
+}
+
+async fn an_account_is_registered_once_under_one_name_with_its_device(bench: Bench) {
+    let alice = add(&bench, "alice", 1).await;
+    let register = async |name: &str, seed| bench.store.register(new_account(name, seed)).await.map_err(|e| e.code());
+    assert_eq!(register("alice", 2).await, Err(ErrorCode::NameTaken));
+    assert_eq!(register("alicia", 1).await, Err(ErrorCode::AccountExists));
+    let mut stolen = new_account("carol", 3);
+    let key = SigningKey::from_bytes(&[3; 32]);
+    let mut body = stolen.list.certificates()[0].body().clone();
+    body.device = device(1);
+    stolen.list = DeviceList::issue(&key, None, 1, vec![DeviceCertificate::issue(&key, body)]);
+    let refused = bench.store.register(stolen).await.map_err(|e| e.code());
+    assert_eq!(refused, Err(ErrorCode::InvalidDeviceList));
+    assert_eq!(bench.store.by_name(&"carol".parse().unwrap()).await, Ok(None), "nothing of it stays");
+
+    assert_eq!(bench.store.by_id(alice.id).await, Ok(Some(alice.clone())));
+    assert_eq!(bench.store.by_name(&alice.name).await, Ok(Some(alice.clone())));
+    let expected = new_account("alice", 1);
+    let credentials = bench.store.credentials(&alice.name).await.unwrap().unwrap();
+    assert_eq!((credentials.stretch, credentials.verifier), (expected.stretch, expected.verifier));
+    let found = bench.store.device(device(1)).await.unwrap().unwrap();
+    assert_eq!((found.account, &found.certificate), (alice.id, &expected.list.certificates()[0]));
+    let list = bench.store.list(alice.id).await.unwrap().unwrap();
+    assert_eq!((list.name, list.list.read().unwrap()), (alice.name.clone(), expected.list.signed().clone()));
+    assert_eq!(bench.store.device(device(9)).await, Ok(None));
+    assert_eq!(Mailboxes::state(&*bench.store, device(1)).await, Ok(Some(MailboxState::default())));
+    assert_eq!(Mailboxes::state(&*bench.store, device(9)).await, Ok(None));
+
+    bench.store.set_display_name(alice.id, Some("A".to_owned())).await.unwrap();
+    assert_eq!(bench.store.by_id(alice.id).await.unwrap().unwrap().display_name.as_deref(), Some("A"));
+}
+
+async fn accounts_are_found_by_their_prefix_in_order(bench: Bench) {
+    for (seed, name) in ["bob", "ann", "anna", "a_n", "ann-b", "zoe"].into_iter().enumerate() {
+        add(&bench, name, u8::try_from(seed).unwrap() + 1).await;
+    }
+    let search = async |prefix: &str, after: &str, limit| -> Vec<String> {
+        let found = bench.store.search(prefix, after, limit).await.unwrap();
+        found.into_iter().map(|account| account.name.to_string()).collect()
+    };
+    assert_eq!(search("ann", "", 10).await, ["ann", "ann-b", "anna"]);
+    assert_eq!(search("ann", "ann", 1).await, ["ann-b"]);
+    assert_eq!(search("a_", "", 10).await, ["a_n"]);
+    assert_eq!(search("", "bob", 10).await, ["zoe"]);
+}
+
+async fn a_direct_chat_is_opened_once_and_has_a_roster(bench: Bench) {
+    let (alice, bob, chat) = talkers(&bench).await;
+    let (again, made) = bench.store.open_direct(chat, [bob, alice], 99).await.unwrap();
+    assert_eq!((again.created, again.members.len(), made), (9, 2, false));
+    assert_eq!(bench.store.chat(chat).await, Ok(Some(again.clone())));
+    assert_eq!(bench.store.of_account(alice, None, 10).await, Ok(vec![again.clone()]));
+    assert_eq!(bench.store.of_account(bob, Some(chat), 10).await, Ok(vec![]));
+    let roster = bench.store.roster(chat).await.unwrap().unwrap();
+    let devices: Vec<_> = roster.members.iter().flat_map(|m| m.devices.clone()).collect();
+    assert_eq!(devices.len(), 2);
+    assert!(roster.members.iter().all(|m| m.list_version == 1 && [alice, bob].contains(&m.account)));
+    let nowhere = ChatId::from_bytes([0; 16]);
+    assert_eq!(bench.store.chat(nowhere).await, Ok(None));
+    assert_eq!(bench.store.roster(nowhere).await, Ok(None));
+}
+
+async fn positions_rise_by_one_and_never_come_back(bench: Bench) {
+    talkers(&bench).await;
+    for n in 1..=3 {
+        assert_eq!(deposit(&bench, message(n, &[2])).await, Deposited::Stored { stored_at: 1_000 + n });
+    }
+    assert_eq!(read(&bench, 0).await, [1, 2, 3]);
+    assert_eq!(read(&bench, 2).await, [3]);
+    acknowledge(&bench, 2).await;
+    assert_eq!(read(&bench, 0).await, [3]);
+    acknowledge(&bench, 3).await;
+    deposit(&bench, message(4, &[2])).await;
+    assert_eq!(read(&bench, 0).await, [4]);
+    let state = Mailboxes::state(&*bench.store, device(2)).await;
+    assert_eq!(state, Ok(Some(MailboxState { head: 4, waiting: 1 })));
+    let waiting = bench.store.read(device(2), 0, 10, 1_000).await.unwrap().remove(0);
+    let sent = message(4, &[2]);
+    assert_eq!((waiting.message, waiting.chat, waiting.stored_at), (sent.message, sent.chat, sent.stored_at));
+    assert_eq!((waiting.sender, waiting.sender_device), (sent.sender, sent.sender_device));
+    assert_eq!(waiting.ciphertext, sent.deposits[0].1);
+}
+
+async fn a_message_id_stands_for_one_content(bench: Bench) {
+    talkers(&bench).await;
+    let first = message(1, &[2]);
+    deposit(&bench, first.clone()).await;
+    let again = NewMessage { stored_at: 5_000, ..first.clone() };
+    assert_eq!(deposit(&bench, again.clone()).await, Deposited::Repeated { stored_at: 1_001 });
+    assert_eq!(deposit(&bench, NewMessage { content: [2; 32], ..again }).await, Deposited::IdReused);
+    assert_eq!(read(&bench, 0).await, [1]);
+    assert_eq!(bench.store.recall(device(1), first.message).await, Ok(Some(([1; 32], 1_001))));
+    assert_eq!(bench.store.recall(device(2), first.message).await, Ok(None));
+
+    // Many at once are one as well.
+    let mut receipts = Vec::new();
+    for _ in 0..20 {
+        receipts.push(bench.store.deposit(message(2, &[2])).await.unwrap());
+    }
+    let mut stored = 0;
+    for receipt in receipts {
+        stored += usize::from(matches!(receipt.await.unwrap(), Deposited::Stored { .. }));
+    }
+    assert_eq!((stored, read(&bench, 1).await), (1, vec![2]));
+    acknowledge(&bench, 2).await;
+    assert_eq!(
+        deposit(&bench, message(2, &[2])).await,
+        Deposited::Repeated { stored_at: 1_002 },
+        "also when it is gone"
+    );
+}
+
+async fn a_mailbox_takes_all_of_a_message_or_nothing(bench: Bench) {
+    talkers(&bench).await;
+    add(&bench, "carol", 3).await;
+    assert_eq!(deposit(&bench, message(90, &[2, 77])).await, Deposited::NoMailbox);
+    for n in 1..=MAILBOX_MAX {
+        deposit(&bench, message(n, &[2])).await;
+    }
+    assert_eq!(deposit(&bench, message(91, &[3, 2])).await, Deposited::MailboxFull);
+    let empty = Mailboxes::state(&*bench.store, device(3)).await.unwrap().unwrap();
+    assert_eq!(empty, MailboxState::default(), "the other mailbox got nothing either");
+    assert_eq!(deposit(&bench, message(1, &[2])).await, Deposited::Repeated { stored_at: 1_001 }, "even when full");
+    acknowledge(&bench, 1).await;
+    assert_eq!(deposit(&bench, message(91, &[3, 2])).await, Deposited::Stored { stored_at: 1_091 });
+    assert_eq!(read(&bench, 4).await, [5, 6]);
+}
+
+async fn reading_is_bounded_in_number_and_bytes(bench: Bench) {
+    talkers(&bench).await;
+    for n in 1..=4 {
+        let mut large = message(n, &[2]);
+        large.deposits[0].1 = Bytes::from(vec![1; 100]);
+        deposit(&bench, large).await;
+    }
+    let read = async |limit, bytes| bench.store.read(device(2), 0, limit, bytes).await.unwrap().len();
+    assert_eq!(read(2, 1_000).await, 2);
+    assert_eq!(read(10, 350).await, 3);
+    assert_eq!(read(10, 1).await, 1, "a single one always comes");
+    assert_eq!(bench.store.read(device(8), 0, 10, 10).await, Ok(vec![]));
+}
+
+async fn commits_are_heard_in_the_order_of_positions(bench: Bench) {
+    talkers(&bench).await;
+    let mut receipts = Vec::new();
+    for n in 1..=MAILBOX_MAX {
+        receipts.push(bench.store.deposit(message(n, &[2])).await.unwrap());
+    }
+    for receipt in receipts {
+        receipt.await.unwrap();
+    }
+    deposit(&bench, message(1, &[2])).await;
+    let heard: Vec<_> = bench.heard.0.lock().unwrap().iter().map(|waiting| (waiting.seq, waiting.message)).collect();
+    let expected: Vec<_> = (1..=MAILBOX_MAX).map(|n| (n, message(n, &[]).message)).collect();
+    assert_eq!(heard, expected, "each once, in the order of the calls");
+}
+
+async fn what_is_past_its_time_goes_in_small_batches(bench: Bench) {
+    talkers(&bench).await;
+    for n in 1..=3 {
+        deposit(&bench, message(n, &[2])).await;
+    }
+    deposit(&bench, NewMessage { expires_at: Some(2_000), ..message(4, &[2]) }).await;
+    assert_eq!(Mailboxes::expire(&*bench.store, 1_999, 100).await, Ok(0));
+    assert_eq!(Mailboxes::expire(&*bench.store, 2_000, 100).await, Ok(1));
+    assert_eq!(read(&bench, 0).await, [1, 2, 3]);
+    let late = 1_002 + MESSAGE_ID_MEMORY_MS;
+    let mut gone = 0;
+    loop {
+        match Mailboxes::expire(&*bench.store, late, 1).await.unwrap() {
+            0 => break,
+            some => gone += some,
+        }
+    }
+    assert_eq!((gone, read(&bench, 0).await), (4, vec![3]), "two messages and their ids");
+    let state = Mailboxes::state(&*bench.store, device(2)).await.unwrap().unwrap();
+    assert_eq!(state, MailboxState { head: 4, waiting: 1 });
+    assert!(matches!(deposit(&bench, message(5, &[2])).await, Deposited::Stored { .. }));
+    assert_eq!(read(&bench, 3).await, [5]);
+}
+
+fn items(kind: u8, ids: std::ops::RangeInclusive<u64>) -> Vec<Item> {
+    ids.map(|id| Item { kind, id, content: vec![u8::try_from(id).unwrap(); 32] }).collect()
+}
+
+async fn prekeys_are_published_counted_and_given_out_once(bench: Bench) {
+    add(&bench, "bob", 2).await;
+    assert!(bench.store.claim(vec![device(2)]).await.unwrap().is_empty());
+    let upload = [items(0, 1..=2), items(1, 1..=1), items(2, 1..=1), items(3, 1..=1)].concat();
+    let count = bench.store.publish(device(2), upload.clone()).await.unwrap();
+    assert_eq!((count.one_time, count.pq_one_time), (2, 1));
+    let first = bench.store.claim(vec![device(2)]).await.unwrap().remove(0);
+    assert_eq!((first.bundle.one_time_prekey.map(|key| key.id), first.bundle.pq_kind), (Some(1), 2));
+    assert_eq!((first.left.one_time, first.left.pq_one_time), (1, 0));
+    let second = bench.store.claim(vec![device(2)]).await.unwrap().remove(0);
+    assert_eq!((second.bundle.one_time_prekey.map(|key| key.id), second.bundle.pq_kind), (Some(2), 3));
+    let third = bench.store.claim(vec![device(2)]).await.unwrap().remove(0);
+    assert_eq!((third.bundle.one_time_prekey, third.bundle.pq_kind), (None, 3));
+
+    assert_eq!(bench.store.publish(device(2), upload).await, bench.store.count(device(2)).await);
+    let other = vec![Item { kind: 0, id: 1, content: vec![9; 32] }];
+    let refused = bench.store.publish(device(2), [items(2, 5..=5), other].concat()).await.map_err(|e| e.code());
+    assert_eq!(refused, Err(ErrorCode::InvalidPrekeys));
+    assert_eq!(bench.store.count(device(2)).await.unwrap().pq_one_time, 0, "all or nothing");
+    let replaced = bench.store.publish(device(2), items(1, 2..=2)).await;
+    assert!(replaced.is_ok());
+    let content = bench.store.claim(vec![device(2)]).await.unwrap().remove(0).bundle.signed_prekey;
+    assert_eq!(content.0.as_slice(), [2; 32]);
+    let nobody = bench.store.publish(device(9), items(0, 1..=1)).await;
+    assert_eq!(nobody, Err(Error::Refused(ErrorCode::UnknownDevice)));
+}
+
+async fn many_claims_at_once_share_nothing(bench: Bench) {
+    add(&bench, "bob", 2).await;
+    let upload = [items(0, 1..=100), items(1, 1..=1), items(3, 1..=1)].concat();
+    bench.store.publish(device(2), upload).await.unwrap();
+    let claims: Vec<_> = (0..120)
+        .map(|_| {
+            let store = bench.store.clone();
+            tokio::spawn(async move { store.claim(vec![device(2)]).await.unwrap().remove(0) })
+        })
+        .collect();
+    let mut ids = Vec::new();
+    for claim in claims {
+        ids.extend(claim.await.unwrap().bundle.one_time_prekey.map(|key| key.id));
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=100).collect::<Vec<_>>());
+}
+
+fn family(account: AccountId, id: u8, refresh: u8, expires: u64) -> NewFamily {
+    let (family, refresh) = (FamilyId([id; 16]), RefreshHash([refresh; 32]));
+    NewFamily { family, account, device: device(1), refresh, expires }
+}
+
+async fn refresh_tokens_rotate_and_reuse_ends_the_family(bench: Bench) {
+    let alice = add(&bench, "alice", 1).await.id;
+    let id = FamilyId([1; 16]);
+    bench.store.begin(family(alice, 1, 1, 100)).await.unwrap();
+    let rotate = async |shown, new, now, expires| {
+        bench.store.rotate(RefreshHash([shown; 32]), RefreshHash([new; 32]), now, expires).await.unwrap()
+    };
+    assert_eq!(rotate(9, 8, 1, 200).await, Rotation::Unknown);
+    assert_eq!(rotate(1, 2, 1, 200).await, Rotation::Rotated { account: alice, device: device(1), family: id });
+    assert_eq!(bench.store.is_revoked(id).await, Ok(false));
+    assert_eq!(rotate(1, 3, 2, 200).await, Rotation::Reused(id));
+    assert_eq!(bench.store.is_revoked(id).await, Ok(true));
+    assert_eq!(rotate(2, 4, 2, 200).await, Rotation::Revoked);
+
+    bench.store.begin(family(alice, 2, 21, 100)).await.unwrap();
+    assert_eq!(rotate(21, 22, 100, 300).await, Rotation::Expired);
+    bench.store.revoke(FamilyId([2; 16]), 1).await.unwrap();
+    assert_eq!(bench.store.is_revoked(FamilyId([2; 16])).await, Ok(true));
+    assert_eq!(rotate(21, 22, 1, 300).await, Rotation::Revoked);
+}
+
+async fn many_rotations_of_one_token_at_once_grant_one(bench: Bench) {
+    let alice = add(&bench, "alice", 1).await.id;
+    bench.store.begin(family(alice, 1, 1, 100)).await.unwrap();
+    let tries: Vec<_> = (10..30)
+        .map(|new| {
+            let store = bench.store.clone();
+            tokio::spawn(
+                async move { store.rotate(RefreshHash([1; 32]), RefreshHash([new; 32]), 1, 200).await.unwrap() },
+            )
+        })
+        .collect();
+    let mut granted = 0;
+    for one in tries {
+        granted += usize::from(matches!(one.await.unwrap(), Rotation::Rotated { .. }));
+    }
+    assert_eq!(granted, 1);
+}
+
+async fn families_are_forgotten_when_they_are_over(bench: Bench) {
+    let alice = add(&bench, "alice", 1).await.id;
+    bench.store.begin(family(alice, 1, 1, 100)).await.unwrap();
+    bench.store.begin(family(alice, 2, 2, 300)).await.unwrap();
+    bench.store.revoke(FamilyId([1; 16]), 1).await.unwrap();
+    assert_eq!(Sessions::expire(&*bench.store, 99, 10).await, Ok(0));
+    assert_eq!(Sessions::expire(&*bench.store, 100, 10).await, Ok(1));
+    assert_eq!(bench.store.is_revoked(FamilyId([1; 16])).await, Ok(false));
+    let shown = bench.store.rotate(RefreshHash([1; 32]), RefreshHash([8; 32]), 1, 200).await;
+    assert_eq!(shown, Ok(Rotation::Unknown));
+    let other = bench.store.rotate(RefreshHash([2; 32]), RefreshHash([9; 32]), 1, 200).await;
+    assert!(matches!(other, Ok(Rotation::Rotated { .. })));
+}

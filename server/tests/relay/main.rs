@@ -1,0 +1,10 @@
+//! A real relay, real sockets, and a small client that can also behave badly.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may stop anywhere")]
+
+mod accounts;
+mod keys;
+mod messages;
+mod program;
+mod sockets;
+mod storage;
+mod support;
