@@ -84,7 +84,8 @@ impl<R: CryptoRng> Engine<R> {
             draft: Draft::default(),
             connector: Connector::new(),
             tokens: TokenState { current: snapshot.tokens, ..TokenState::default() },
-            jobs: Jobs::new(rng.next_u64()),
+            // Half of the numbers lie ahead of any start.
+            jobs: Jobs::new(rng.next_u64() >> 1),
             people: People::new(snapshot.contacts, &snapshot.device_lists).ok_or(damaged("device lists"))?,
             sessions,
             prekeys,

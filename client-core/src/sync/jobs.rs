@@ -42,6 +42,8 @@ pub(super) struct Jobs {
     /// With the generation of the token that they went out with.
     running: BTreeMap<RequestId, (Job, u64)>,
     next_id: u64,
+    /// The request whose answer is being read.
+    answering: u64,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -55,6 +57,16 @@ impl Jobs {
     /// `first_id` is random: an answer to an engine before a restart is not taken for one of this.
     pub(super) fn new(first_id: u64) -> Self {
         Self { next_id: first_id, ..Self::default() }
+    }
+
+    /// Marks this moment: requests that were made before it can be told from later ones.
+    pub(super) fn mark(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Whether the answer being read is to a request that was made before the mark.
+    pub(super) fn answers_before(&self, mark: u64) -> bool {
+        self.answering < mark
     }
 
     /// Waits end with a new connection; attempts are still counted.
@@ -111,7 +123,7 @@ impl<R: CryptoRng> Engine<R> {
             }
         };
         let id = RequestId(self.jobs.next_id);
-        self.jobs.next_id = self.jobs.next_id.wrapping_add(1);
+        self.jobs.next_id += 1;
         self.jobs.running.insert(id, (job.clone(), self.tokens.generation));
         self.jobs.states.insert(job, JobState { running: true, ..state });
         self.draft.effects.push(Effect::Request { id, request, access_token });
@@ -120,6 +132,7 @@ impl<R: CryptoRng> Engine<R> {
     pub(super) fn answered(&mut self, id: RequestId, result: Result<Answer, RequestFailure>) {
         let Some((job, generation)) = self.jobs.running.remove(&id) else { return };
         let former = self.jobs.states.remove(&job).unwrap_or_default();
+        self.jobs.answering = id.0;
         let failure = match (job.clone(), result) {
             (Job::Refresh, Ok(Answer::Tokens(tokens))) => return self.refreshed(tokens),
             (job, Ok(answer)) => match self.take_answer(job, answer, former.attempts) {

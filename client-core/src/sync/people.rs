@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::CryptoRng;
 use susurro_protocol::event::DevicesChanged;
-use susurro_protocol::keys::{DeviceCertificate, DeviceList};
+use susurro_protocol::keys::{DeviceCertificate, DeviceList, KeyError};
 use susurro_protocol::rest::{BundleText, Chat, ClaimResponse, SignedText, UserDevices};
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode};
 
@@ -24,6 +24,8 @@ pub(super) struct People {
     pub(super) contacts: BTreeMap<AccountName, Contact>,
     names: BTreeMap<AccountId, AccountName>,
     pub(super) lists: BTreeMap<AccountId, DeviceList>,
+    /// When each list was learned, in requests.
+    learned: BTreeMap<AccountId, u64>,
     /// Names of senders who are no contacts, as the relay says.
     pub(super) strangers: BTreeMap<AccountId, AccountName>,
     /// Senders whom the relay cannot name or whose devices it cannot show; asked again in the
@@ -183,7 +185,12 @@ impl<R: CryptoRng> Engine<R> {
     pub(super) fn learn_list(&mut self, list: DeviceList) -> bool {
         let account = list.body().account;
         if let Some(known) = self.people.lists.get(&account) {
-            if list.follows(known).is_err() {
+            if let Err(error) = list.follows(known) {
+                let mark = self.people.learned.get(&account).copied().unwrap_or(0);
+                if matches!(error, KeyError::RolledBack { .. }) && self.jobs.answers_before(mark) {
+                    // It was right when it was asked for; a newer one has overtaken it.
+                    return false;
+                }
                 if let Some(name) = self.people.name_of(&account).cloned() {
                     self.note_refused_list(&name, list.signed().body.as_slice());
                 }
@@ -196,6 +203,7 @@ impl<R: CryptoRng> Engine<R> {
         let bytes = SignedText::of(list.signed()).0.as_slice().to_vec();
         self.draft.keep(Mutation::DeviceList(account, bytes));
         self.people.lists.insert(account, list);
+        self.people.learned.insert(account, self.jobs.mark());
         true
     }
 

@@ -61,7 +61,14 @@ fn play(seed: u64, sabotage: Sabotage) -> World {
 fn seeds() -> Vec<u64> {
     match std::env::var("SUSURRO_SEED") {
         Ok(seed) => vec![seed.parse().expect("SUSURRO_SEED is a number")],
-        Err(_) => (1..=HISTORIES).collect(),
+        // A long run elsewhere: SUSURRO_SEEDS=first..last
+        Err(_) => match std::env::var("SUSURRO_SEEDS") {
+            Ok(range) => {
+                let (first, last) = range.split_once("..").expect("SUSURRO_SEEDS is first..last");
+                (first.parse().expect("a number")..last.parse().expect("a number")).collect()
+            }
+            Err(_) => (1..=HISTORIES).collect(),
+        },
     }
 }
 

@@ -9,9 +9,14 @@
     reason = "tests"
 )]
 
+mod attacks;
 mod dice;
+mod forger;
 mod histories;
 mod people;
 mod relay;
+mod rules;
+mod solo;
 mod store;
+mod trust;
 mod world;

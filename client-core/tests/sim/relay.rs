@@ -425,12 +425,17 @@ impl Relay {
         }
     }
 
-    /// Signs the same devices again under the next version, and tells everybody connected.
-    pub fn new_list(&mut self, person: &Person, now: u64) -> Vec<Out> {
-        let Some(account) = self.accounts.get_mut(&person.name) else { return Vec::new() };
+    /// Signs the same devices again under the next version.
+    pub fn next_list(&mut self, person: &Person, now: u64) -> DevicesChanged {
+        let account = self.accounts.get_mut(&person.name).unwrap();
         let certificates = account.list.certificates().to_vec();
         account.list = person.account_key.issue_list(Some(&account.list), now / 1000, certificates);
-        let changed = DevicesChanged { account: account.account, version: account.list.body().version };
+        DevicesChanged { account: account.account, version: account.list.body().version }
+    }
+
+    /// As [`next_list`](Self::next_list), and tells everybody connected.
+    pub fn new_list(&mut self, person: &Person, now: u64) -> Vec<Out> {
+        let changed = self.next_list(person, now);
         let mut out = Vec::new();
         let connections: Vec<_> = self.connections.keys().copied().collect();
         for conn in connections {

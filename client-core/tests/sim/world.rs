@@ -165,7 +165,16 @@ pub struct World {
     pub complaints: Vec<String>,
     pub commits: u64,
     pub crashes: u64,
+    /// Stops the client at this commit of the world: before it, after it, or after so many effects.
+    pub crash_at: Option<(u64, CrashPoint)>,
     pub trace: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CrashPoint {
+    BeforeCommit,
+    AfterCommit,
+    AfterEffects(usize),
 }
 
 impl World {
@@ -199,12 +208,32 @@ impl World {
             complaints: Vec::new(),
             commits: 0,
             crashes: 0,
+            crash_at: None,
             trace: std::env::var_os("SUSURRO_TRACE").is_some(),
         };
         for client in 0..world.clients.len() {
             world.after(0, Event::Revive { client });
         }
         world
+    }
+
+    /// Without faults.
+    pub fn quiet(clients: usize) -> Self {
+        let mut world = Self::new(7, clients, Faults::NONE);
+        world.rest(5_000);
+        world
+    }
+
+    /// Lets so many milliseconds pass.
+    pub fn rest(&mut self, millis: u64) {
+        let until = self.now + millis;
+        self.run(until, |_| false);
+    }
+
+    /// Puts another store in a client's place, as a restored copy of its disk would be.
+    pub fn replace_store(&mut self, client: usize, store: Store) {
+        self.crash(client);
+        self.clients[client].store = store;
     }
 
     pub fn act_at(&mut self, delay: u64, action: Action) {
@@ -278,8 +307,11 @@ impl World {
         self.check_acknowledged();
     }
 
-    fn act(&mut self, action: Action) {
-        if let Action::Write { from: client, .. } | Action::Read(client) = action
+    pub fn act(&mut self, action: Action) {
+        if let Action::Write { from: client, .. }
+        | Action::Read(client)
+        | Action::Online(client)
+        | Action::Offline(client) = action
             && self.clients[client].asleep_until > self.now
         {
             // Nobody types on a machine that sleeps.
@@ -385,6 +417,14 @@ impl World {
             }
             return;
         }
+        let planned = match self.crash_at {
+            Some((at, point)) if !commit.is_empty() && at == self.commits + 1 => Some(point),
+            _ => None,
+        };
+        if planned == Some(CrashPoint::BeforeCommit) {
+            self.crash_at = None;
+            return self.crash(client);
+        }
         if self.dice.chance(self.faults.crash_before_commit) {
             return self.crash(client);
         }
@@ -400,7 +440,13 @@ impl World {
         if self.dice.chance(self.faults.crash_after_commit) {
             return self.crash(client);
         }
-        for effect in effects {
+        if planned == Some(CrashPoint::AfterCommit) {
+            return self.crash(client);
+        }
+        for (number, effect) in effects.into_iter().enumerate() {
+            if planned == Some(CrashPoint::AfterEffects(number)) {
+                return self.crash(client);
+            }
             if self.dice.chance(self.faults.crash_between_effects) {
                 return self.crash(client);
             }
@@ -671,8 +717,9 @@ impl World {
         self.faults = Faults::NONE;
         self.relay.refusals = 0;
         self.relay_up = true;
+        let awake = self.clients.iter().map(|client| client.asleep_until).max().unwrap_or(0);
+        self.run(awake + 1, |_| false);
         for client in 0..self.clients.len() {
-            self.clients[client].asleep_until = 0;
             self.clients[client].wants_online = true;
             if self.clients[client].engine.is_some() {
                 self.feed(client, Input::GoOnline);
