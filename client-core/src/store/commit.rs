@@ -1,11 +1,12 @@
 //! A transaction becomes durable: one SQL transaction for all of it.
 
-use sqlx::{Connection as _, SqliteConnection, query};
-use susurro_protocol::ChatId;
+use sqlx::{SqliteConnection, query};
+use susurro_protocol::{AccountName, ChatId, MessageId};
 
 use super::columns::{
     bits, cause_number, content_columns, delivery_numbers, direction_number, registration_number, trust_number,
 };
+use super::connection::{begin, end};
 use super::port::{ChatState, Mutation, OutboxEntry, SendLogEntry, Tokens, Transaction, Undecryptable};
 use super::{NewProfile, Registration, StoreError};
 use crate::model::{Contact, Delivery, MessageView};
@@ -14,16 +15,20 @@ type Done = Result<(), StoreError>;
 
 /// Commits all of it or nothing.
 pub(crate) async fn commit(connection: &mut SqliteConnection, changes: &Transaction) -> Done {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    begin(connection).await?;
+    let done = apply_all(connection, changes).await;
+    end(connection, done).await
+}
+
+async fn apply_all(connection: &mut SqliteConnection, changes: &Transaction) -> Done {
     for change in changes {
-        apply(&mut transaction, change).await?;
+        apply(connection, change).await?;
     }
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
 /// The one row of a new profile.
 pub(crate) async fn insert_profile(connection: &mut SqliteConnection, new: &NewProfile) -> Done {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     query(
         "INSERT INTO profile (id, name, relay_url, relay_key, account_key, device, prekeys, registration)
          VALUES (1, ?, ?, ?, ?, ?, ?, 0)",
@@ -34,14 +39,14 @@ pub(crate) async fn insert_profile(connection: &mut SqliteConnection, new: &NewP
     .bind(&new.account_key[..])
     .bind(&new.device[..])
     .bind(&new.prekeys[..])
-    .execute(&mut *transaction)
+    .execute(&mut *connection)
     .await?;
     query("INSERT INTO device_lists (account, list) VALUES (?, ?)")
         .bind(&new.device_list.0.as_bytes()[..])
         .bind(&new.device_list.1[..])
-        .execute(&mut *transaction)
+        .execute(connection)
         .await?;
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
 pub(crate) async fn set_registration(connection: &mut SqliteConnection, registration: Registration) -> Done {
@@ -50,10 +55,36 @@ pub(crate) async fn set_registration(connection: &mut SqliteConnection, registra
 }
 
 pub(crate) async fn finish_registration(connection: &mut SqliteConnection, new: &Tokens) -> Done {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    tokens(&mut transaction, Some(new)).await?;
-    set_registration(&mut transaction, Registration::Done).await?;
-    Ok(transaction.commit().await?)
+    tokens(connection, Some(new)).await?;
+    set_registration(connection, Registration::Done).await
+}
+
+pub(crate) async fn set_relay_url(connection: &mut SqliteConnection, url: &str) -> Done {
+    query("UPDATE profile SET relay_url = ?").bind(url).execute(connection).await?;
+    Ok(())
+}
+
+pub(crate) async fn mark_printed(connection: &mut SqliteConnection, ids: &[MessageId]) -> Done {
+    for id in ids {
+        query("UPDATE messages SET printed = 1 WHERE id = ? AND direction = 0")
+            .bind(&id.as_bytes()[..])
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn set_draft(connection: &mut SqliteConnection, peer: &AccountName, text: &str) -> Done {
+    if text.is_empty() {
+        query("DELETE FROM drafts WHERE peer = ?").bind(peer.as_str()).execute(connection).await?;
+    } else {
+        query("INSERT INTO drafts (peer, text) VALUES (?, ?) ON CONFLICT DO UPDATE SET text = excluded.text")
+            .bind(peer.as_str())
+            .bind(text)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn apply(connection: &mut SqliteConnection, change: &Mutation) -> Done {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr as _;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Executor as _, SqliteConnection};
 use zeroize::Zeroizing;
 
 use super::error::DATABASE;
@@ -59,14 +59,17 @@ pub(crate) async fn open(path: &Path, key: &DatabaseKey, mode: Mode) -> Result<S
     Ok(options.connect().await?)
 }
 
+/// A database is whole pages, and at least one.
+pub(crate) fn check_length(path: &Path) -> Result<(), StoreError> {
+    let bytes = std::fs::metadata(path)?.len();
+    if bytes == 0 || bytes % PAGE_BYTES != 0 { Err(StoreError::Damaged(DATABASE)) } else { Ok(()) }
+}
+
 /// Looks for damage before anything is written.
 pub(crate) async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
     // The first read of the schema fails for a wrong key or a damaged first page.
     let _: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
     let bytes = std::fs::metadata(path)?.len();
-    if bytes % PAGE_BYTES != 0 {
-        return Err(StoreError::Damaged(DATABASE));
-    }
     if bytes <= CHECK_AT_OPEN_BYTES {
         let found: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await?;
         if found != "ok" {
@@ -102,7 +105,8 @@ pub(crate) async fn migrate_to(
     if version > migrations.len() {
         return Err(StoreError::FromTheFuture);
     }
-    if version > 0 && application != APPLICATION_ID {
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
+    if (version > 0 && application != APPLICATION_ID) || (version == 0 && tables > 0) {
         return Err(StoreError::Damaged(DATABASE));
     }
     if version == migrations.len() {
@@ -116,16 +120,51 @@ pub(crate) async fn migrate_to(
         std::fs::File::open(&backup)?.sync_all()?;
         directory.sync()?;
     }
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    for migration in &migrations[version..] {
-        transaction.execute(*migration).await?;
-    }
-    // Pragmas take no parameters; both values are numbers of this program.
-    let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {};", migrations.len());
-    transaction.execute(sqlx::AssertSqlSafe(marks)).await?;
-    transaction.commit().await?;
+    begin(connection).await?;
+    let done = apply(connection, &migrations[version..], migrations.len()).await;
+    end(connection, done).await?;
     if version > 0 {
         std::fs::remove_file(&backup)?;
     }
     Ok(())
+}
+
+async fn apply(
+    connection: &mut SqliteConnection,
+    migrations: &[&'static str],
+    version: usize,
+) -> Result<(), StoreError> {
+    for migration in migrations {
+        connection.execute(*migration).await?;
+    }
+    // Pragmas take no parameters; both values are numbers of this program.
+    let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};");
+    connection.execute(sqlx::AssertSqlSafe(marks)).await?;
+    Ok(())
+}
+
+/// Begins a transaction. One that a dropped future left open is undone: nothing of it was reported.
+///
+/// `sqlx::Transaction` is of no use here: on a full disk SQLite undoes a transaction by itself,
+/// and the connection could never begin another one.
+pub(crate) async fn begin(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    if connection.execute("BEGIN IMMEDIATE").await.is_err() {
+        // Fails where nothing is open, which is as well.
+        let _ = connection.execute("ROLLBACK").await;
+        connection.execute("BEGIN IMMEDIATE").await?;
+    }
+    Ok(())
+}
+
+/// Commits after success, else undoes everything since [`begin`].
+pub(crate) async fn end<T>(connection: &mut SqliteConnection, done: Result<T, StoreError>) -> Result<T, StoreError> {
+    let done = match done {
+        Ok(value) => connection.execute("COMMIT").await.map(|_| value).map_err(StoreError::from),
+        Err(error) => Err(error),
+    };
+    if done.is_err() {
+        // Fails where SQLite has undone it already.
+        let _ = connection.execute("ROLLBACK").await;
+    }
+    done
 }

@@ -15,7 +15,7 @@ pub struct Directory {
     path: PathBuf,
     /// Whether `acquire` made the directory.
     made: bool,
-    _lock: File,
+    lock: File,
 }
 
 impl Directory {
@@ -58,7 +58,7 @@ impl Directory {
         let path = path.canonicalize()?;
         let lock = private_file().read(true).write(true).create(true).truncate(false).open(path.join("lock"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, made, _lock: lock }),
+            Ok(()) => Ok(Self { path, made, lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
@@ -74,6 +74,11 @@ impl Directory {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.path.join("store.db")
+    }
+
+    /// The database's write-ahead log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.path.join("store.db-wal")
     }
 
     /// The wrapped database key.
@@ -104,6 +109,23 @@ impl Directory {
     /// [`StoreError::Io`], also when there is one already.
     pub fn write_key(&self, wrapped: &[u8]) -> Result<(), StoreError> {
         self.write_new(&self.key(), wrapped)
+    }
+
+    /// Where a new database is made; what an interrupted creation left there is removed.
+    pub(crate) fn clear_draft(&self) -> Result<PathBuf, StoreError> {
+        if self.database().exists() {
+            return Err(StoreError::Io(format!("{} exists already", self.database().display())));
+        }
+        remove(&self.path, &["store.db.new", "store.db.new-wal", "store.db.new-shm", "store.db.new-journal"])?;
+        Ok(self.path.join("store.db.new"))
+    }
+
+    /// The new database is whole: it gets its name.
+    pub(crate) fn name_draft(&self) -> Result<(), StoreError> {
+        let draft = self.path.join("store.db.new");
+        File::open(&draft)?.sync_all()?;
+        fs::rename(&draft, self.database())?;
+        self.sync()
     }
 
     /// The copy that is kept while the schema is changed.
@@ -148,12 +170,7 @@ impl Directory {
     /// [`StoreError::Io`].
     pub fn remove_profile(self) -> Result<(), StoreError> {
         // The key goes first: whatever a crash leaves behind is unreadable.
-        for name in ["key", "key.new", "store.db", "store.db-wal", "store.db-shm", "store.db-journal"] {
-            match fs::remove_file(self.path.join(name)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
-            }
-        }
+        remove(&self.path, &["key", "key.new", "store.db", "store.db-wal", "store.db-shm", "store.db-journal"])?;
         self.remove_if_empty();
         Ok(())
     }
@@ -166,6 +183,24 @@ impl Directory {
             let _ = fs::remove_dir(&self.path);
         }
     }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Closing the file is not enough while a process that is being started still has a copy of it.
+        let _ = self.lock.unlock();
+    }
+}
+
+/// Removes those of the files that are there.
+fn remove(directory: &Path, names: &[&str]) -> Result<(), StoreError> {
+    for name in names {
+        match fs::remove_file(directory.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn private_file() -> OpenOptions {

@@ -92,21 +92,22 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Makes the database of a new profile and opens it.
+    /// Makes the database of a new profile and opens it. It gets its name only when it is whole,
+    /// so a database that is not is always damage, never an interrupted creation.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; a database with a profile in it is not touched.
+    /// [`StoreError`]; an existing database is not touched.
     pub async fn create(directory: Directory, key: &DatabaseKey, new: &NewProfile) -> Result<Self, StoreError> {
-        let path = directory.database();
-        let mut writer = connection::open(&path, key, connection::Mode::Create).await?;
-        directory.restrict(&path)?;
+        let draft = directory.clear_draft()?;
+        let mut writer = connection::open(&draft, key, connection::Mode::Create).await?;
+        directory.restrict(&draft)?;
         connection::migrate(&mut writer, &directory).await?;
-        // Refused by the primary key where there is a profile already.
         commit::insert_profile(&mut writer, new).await?;
-        directory.sync()?;
-        let reader = connection::open(&path, key, connection::Mode::Read).await?;
-        Ok(Self::of(writer, reader, directory))
+        // Closing the last connection moves the log into the database and removes it.
+        writer.close().await?;
+        directory.name_draft()?;
+        Self::open(directory, key).await
     }
 
     /// Opens the database of a profile, checks it and brings its schema up to date.
@@ -130,19 +131,34 @@ impl Store {
     ) -> Result<Result<Self, Directory>, StoreError> {
         let path = directory.database();
         if !path.exists() {
-            return Ok(Err(directory));
+            // A log without its database: the database was taken away, or lost.
+            let lost = directory.log().metadata().is_ok_and(|log| log.len() > 0);
+            return if lost { Err(StoreError::damaged()) } else { Ok(Err(directory)) };
         }
-        // A crash at its creation leaves a database that is empty, or without a profile.
+        // Before anything opens it: SQLite would take a stump for an empty database and fill it.
+        connection::check_length(&path)?;
         let mut writer = connection::open(&path, key, connection::Mode::Write).await?;
-        connection::check(&mut writer, &path).await?;
-        connection::migrate(&mut writer, &directory).await?;
-        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM profile").fetch_one(&mut writer).await?;
-        if rows == 0 {
-            writer.close().await?;
-            return Ok(Err(directory));
+        let opened = Self::read_state(&mut writer, &directory).await;
+        let reader = match opened {
+            Ok(()) => connection::open(&path, key, connection::Mode::Read).await,
+            Err(error) => Err(error),
+        };
+        match reader {
+            Ok(reader) => Ok(Ok(Self::of(writer, reader, directory))),
+            Err(error) => {
+                // The lock is freed only after the files are.
+                let _ = writer.close().await;
+                Err(error)
+            }
         }
-        let reader = connection::open(&path, key, connection::Mode::Read).await?;
-        Ok(Ok(Self::of(writer, reader, directory)))
+    }
+
+    /// Checks and migrates.
+    async fn read_state(writer: &mut SqliteConnection, directory: &Directory) -> Result<(), StoreError> {
+        connection::check(writer, &directory.database()).await?;
+        connection::migrate(writer, directory).await?;
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM profile").fetch_one(writer).await?;
+        if rows == 1 { Ok(()) } else { Err(StoreError::damaged()) }
     }
 
     fn of(writer: SqliteConnection, reader: SqliteConnection, directory: Directory) -> Self {
@@ -174,9 +190,10 @@ impl Store {
     ///
     /// [`StoreError::Damaged`] when something in it is not what was written, [`StoreError::Io`].
     pub async fn load(&self) -> Result<Snapshot, StoreError> {
-        let mut connection = self.writer().await?;
-        let mut transaction = connection.begin().await?;
-        load::snapshot(&mut transaction).await
+        let mut writer = self.writer().await?;
+        connection::begin(&mut writer).await?;
+        let snapshot = load::snapshot(&mut writer).await;
+        connection::end(&mut writer, snapshot).await
     }
 
     /// Makes a transaction durable, as a whole or not at all.
@@ -188,8 +205,8 @@ impl Store {
         if transaction.is_empty() {
             return Ok(());
         }
-        let mut connection = self.writer().await?;
-        commit::commit(&mut connection, transaction).await
+        let mut writer = self.writer().await?;
+        commit::commit(&mut writer, transaction).await
     }
 
     /// How far registration came.
@@ -210,7 +227,9 @@ impl Store {
     /// [`StoreError`].
     pub async fn set_registration(&self, registration: Registration) -> Result<(), StoreError> {
         let mut writer = self.writer().await?;
-        commit::set_registration(&mut writer, registration).await
+        connection::begin(&mut writer).await?;
+        let done = commit::set_registration(&mut writer, registration).await;
+        connection::end(&mut writer, done).await
     }
 
     /// Ends a registration or login: the tokens and the mark become durable together.
@@ -220,7 +239,9 @@ impl Store {
     /// [`StoreError`].
     pub async fn finish_registration(&self, tokens: &port::Tokens) -> Result<(), StoreError> {
         let mut writer = self.writer().await?;
-        commit::finish_registration(&mut writer, tokens).await
+        connection::begin(&mut writer).await?;
+        let done = commit::finish_registration(&mut writer, tokens).await;
+        connection::end(&mut writer, done).await
     }
 
     /// The relay moved to another address. Its key stays pinned.
@@ -230,8 +251,9 @@ impl Store {
     /// [`StoreError`].
     pub async fn set_relay_url(&self, url: &str) -> Result<(), StoreError> {
         let mut writer = self.writer().await?;
-        sqlx::query("UPDATE profile SET relay_url = ?").bind(url).execute(&mut *writer).await?;
-        Ok(())
+        connection::begin(&mut writer).await?;
+        let done = commit::set_relay_url(&mut writer, url).await;
+        connection::end(&mut writer, done).await
     }
 
     /// Reads every page and its authentication code.
@@ -290,5 +312,130 @@ impl Store {
             writer.close().await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use susurro_protocol::{AccountId, DeviceId};
+
+    use super::port::Mutation;
+    use super::*;
+
+    pub(super) fn key() -> DatabaseKey {
+        DatabaseKey::new(Zeroizing::new([3; 32]))
+    }
+
+    pub(super) async fn create(path: &Path) -> Store {
+        let new = NewProfile {
+            name: "alice".parse().unwrap(),
+            relay: Relay { url: "https://relay.example".to_owned(), key: [7; 32] },
+            account_key: Zeroizing::new([8; 32]),
+            device: Zeroizing::new(vec![9; 100]),
+            prekeys: Zeroizing::new(vec![10; 100]),
+            device_list: (AccountId::from_bytes([1; 16]), vec![11; 200]),
+        };
+        Store::create(Directory::acquire(path).unwrap(), &key(), &new).await.unwrap()
+    }
+
+    fn large(number: u64) -> Transaction {
+        let state = Zeroizing::new(vec![1; 100_000]);
+        vec![Mutation::Cursor(number), Mutation::Sessions(DeviceId::from_bytes([1; 16]), Some(state))]
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_keeps_nothing_of_the_transaction_and_what_was_before_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = create(directory.path()).await;
+        store.commit(&vec![Mutation::Cursor(1)]).await.unwrap();
+        let pages: i64 = {
+            let mut writer = store.writer().await.unwrap();
+            let pages = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *writer).await.unwrap();
+            sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")))
+                .execute(&mut *writer)
+                .await
+                .unwrap();
+            pages
+        };
+        let full = Err(StoreError::Io("the disk is full".to_owned()));
+        assert_eq!(store.commit(&large(2)).await, full);
+        assert_eq!(store.load().await.unwrap().cursor, 1);
+        assert!(store.load().await.unwrap().sessions.is_empty());
+        {
+            let mut writer = store.writer().await.unwrap();
+            sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + 1000)))
+                .execute(&mut *writer)
+                .await
+                .unwrap();
+        }
+        store.commit(&large(2)).await.unwrap();
+        assert_eq!(store.load().await.unwrap().cursor, 2);
+    }
+
+    #[tokio::test]
+    async fn every_connection_has_its_settings() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = create(directory.path()).await;
+        for (connection, read_only) in [(&store.writer, 0), (&store.reader, 1)] {
+            let mut connection = connection.lock().await;
+            let connection = connection.as_mut().unwrap();
+            for (pragma, expected) in [
+                ("secure_delete", 1),
+                ("synchronous", 2),
+                ("temp_store", 2),
+                ("cipher_memory_security", 1),
+                ("foreign_keys", 1),
+                ("query_only", read_only),
+            ] {
+                let sql = sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"));
+                let row = sqlx::query(sql).fetch_one(&mut *connection).await.unwrap();
+                // SQLCipher answers with text, SQLite with numbers.
+                let value = sqlx::Row::try_get_unchecked::<String, _>(&row, 0).unwrap();
+                assert_eq!(value, expected.to_string(), "{pragma}");
+            }
+            let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await.unwrap();
+            assert_eq!(mode, "wal");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_of_a_later_version_is_refused_and_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = create(directory.path()).await;
+        sqlx::query("PRAGMA user_version = 999").execute(&mut *store.writer().await.unwrap()).await.unwrap();
+        store.close().await.unwrap();
+        let before = std::fs::read(directory.path().join("store.db")).unwrap();
+        let opened = Store::open(Directory::acquire(directory.path()).unwrap(), &key()).await;
+        assert_eq!(opened.unwrap_err(), StoreError::FromTheFuture);
+        assert_eq!(std::fs::read(directory.path().join("store.db")).unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn a_migration_has_a_copy_beside_it_until_it_has_succeeded() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = create(directory.path()).await;
+        store.commit(&vec![Mutation::Cursor(41)]).await.unwrap();
+        store.close().await.unwrap();
+        let place = Directory::acquire(directory.path()).unwrap();
+        let first = include_str!("migrations/0001_profile.sql");
+        let mut writer = connection::open(&place.database(), &key(), connection::Mode::Write).await.unwrap();
+
+        // One that fails half way: nothing is changed, the copy stays and is a whole store.
+        let broken = [first, "CREATE TABLE later (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);"];
+        assert!(connection::migrate_to(&mut writer, &place, &broken).await.is_err());
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::copy(place.backup(), copy.path().join("store.db")).unwrap();
+        let restored = Store::open(Directory::acquire(copy.path()).unwrap(), &key()).await.unwrap();
+        assert_eq!(restored.load().await.unwrap().cursor, 41);
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut writer).await.unwrap();
+        assert_eq!(version, 1);
+
+        let good = [first, "CREATE TABLE later (x INTEGER) STRICT;"];
+        connection::migrate_to(&mut writer, &place, &good).await.unwrap();
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut writer).await.unwrap();
+        assert_eq!(version, 2);
+        assert!(!place.backup().exists(), "old keys must not stay in a copy");
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{Row as _, query, query_scalar};
 use susurro_protocol::{AccountName, MessageId};
 
 use super::columns::{content, delivery, direction, id, name, number};
-use super::{Store, StoreError, load};
+use super::{Store, StoreError, commit, connection, load};
 use crate::model::contact::LastMessage;
 use crate::model::{ChatSummary, Contact, Direction, MessageContent, MessageView};
 
@@ -132,16 +132,10 @@ impl Store {
     ///
     /// [`StoreError`]; none of them is noted then.
     pub async fn mark_printed(&self, ids: &[MessageId]) -> Result<(), StoreError> {
-        use sqlx::Connection as _;
         let mut writer = self.writer().await?;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        for id in ids {
-            query("UPDATE messages SET printed = 1 WHERE id = ? AND direction = 0")
-                .bind(&id.as_bytes()[..])
-                .execute(&mut *transaction)
-                .await?;
-        }
-        Ok(transaction.commit().await?)
+        connection::begin(&mut writer).await?;
+        let done = commit::mark_printed(&mut writer, ids).await;
+        connection::end(&mut writer, done).await
     }
 
     /// What was typed and not sent; empty for nothing.
@@ -165,16 +159,9 @@ impl Store {
     /// [`StoreError`].
     pub async fn set_draft(&self, peer: &AccountName, text: &str) -> Result<(), StoreError> {
         let mut writer = self.writer().await?;
-        if text.is_empty() {
-            query("DELETE FROM drafts WHERE peer = ?").bind(peer.as_str()).execute(&mut *writer).await?;
-        } else {
-            query("INSERT INTO drafts (peer, text) VALUES (?, ?) ON CONFLICT DO UPDATE SET text = excluded.text")
-                .bind(peer.as_str())
-                .bind(text)
-                .execute(&mut *writer)
-                .await?;
-        }
-        Ok(())
+        connection::begin(&mut writer).await?;
+        let done = commit::set_draft(&mut writer, peer, text).await;
+        connection::end(&mut writer, done).await
     }
 
     /// How many shown messages wait in the outbox.
