@@ -15,7 +15,7 @@ use crossterm::terminal::{
 };
 use crossterm::{cursor, execute};
 use ratatui::Frame;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend, ClearType, CrosstermBackend};
 use ratatui::buffer::Buffer;
 
 /// What a window list may show: the program, never a name or a text.
@@ -69,7 +69,7 @@ impl Terminal {
         // Terminals disagree on the cells of an emoji of several parts. Where one stood and something changed,
         // cells may be left over that only a fresh screen takes away.
         if self.composed.iter().any(|(row, hash)| composed.get(row) != Some(hash)) {
-            self.inner.clear()?;
+            self.refresh()?;
             self.inner.draw(&mut draw)?;
         }
         self.composed = composed;
@@ -81,7 +81,10 @@ impl Terminal {
     /// # Errors
     /// If the terminal is gone.
     pub fn refresh(&mut self) -> io::Result<()> {
-        self.inner.clear()
+        // Not `Terminal::clear`: it asks the terminal for its cursor, and the answer would be read as keys.
+        self.inner.backend_mut().clear_region(ClearType::All)?;
+        self.inner.swap_buffers();
+        Ok(())
     }
 
     /// Columns and rows.
