@@ -29,6 +29,7 @@ impl Party {
 }
 
 /// All that is agreed in the open.
+#[derive(Clone, Copy)]
 pub(crate) struct Transcript<'a> {
     pub(crate) initiator: Party,
     pub(crate) responder: Party,
@@ -68,5 +69,57 @@ impl Transcript<'_> {
         hash.update(self.pq_prekey.1);
         hash.update(self.kem_ciphertext);
         hash.finalize().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use susurro_protocol::bytes::Fixed;
+
+    use super::*;
+
+    #[test]
+    fn attack_9_every_field_enters_the_transcript() {
+        let party = |account, device, certificate| Party {
+            account: AccountId::from_bytes([account; 16]),
+            device: DeviceId::from_bytes([device; 16]),
+            certificate: [certificate; 32],
+        };
+        let one_time = |id, key| Some(OneTimePrekey { id, key: Fixed([key; 32]) });
+        let base = Transcript {
+            initiator: party(1, 2, 3),
+            responder: party(4, 5, 6),
+            replaces: &[7; 32],
+            ephemeral: &[8; 32],
+            signed_prekey: (9, &[10; 32]),
+            one_time_prekey: one_time(11, 12),
+            pq_kind: 2,
+            pq_prekey: (13, &[14; PQ_PUBLIC_KEY_BYTES]),
+            kem_ciphertext: &[15; KEM_CIPHERTEXT_BYTES],
+        };
+        let hashes = [
+            base.hash(),
+            Transcript { initiator: base.responder, responder: base.initiator, ..base }.hash(),
+            Transcript { initiator: party(0, 2, 3), ..base }.hash(),
+            Transcript { initiator: party(1, 0, 3), ..base }.hash(),
+            Transcript { initiator: party(1, 2, 0), ..base }.hash(),
+            Transcript { responder: party(0, 5, 6), ..base }.hash(),
+            Transcript { responder: party(4, 0, 6), ..base }.hash(),
+            Transcript { responder: party(4, 5, 0), ..base }.hash(),
+            Transcript { replaces: &[0; 32], ..base }.hash(),
+            Transcript { ephemeral: &[0; 32], ..base }.hash(),
+            Transcript { signed_prekey: (0, &[10; 32]), ..base }.hash(),
+            Transcript { signed_prekey: (9, &[0; 32]), ..base }.hash(),
+            Transcript { one_time_prekey: None, ..base }.hash(),
+            Transcript { one_time_prekey: one_time(0, 12), ..base }.hash(),
+            Transcript { one_time_prekey: one_time(11, 0), ..base }.hash(),
+            Transcript { pq_kind: 3, ..base }.hash(),
+            Transcript { pq_prekey: (0, &[14; PQ_PUBLIC_KEY_BYTES]), ..base }.hash(),
+            Transcript { pq_prekey: (13, &[0; PQ_PUBLIC_KEY_BYTES]), ..base }.hash(),
+            Transcript { kem_ciphertext: &[0; KEM_CIPHERTEXT_BYTES], ..base }.hash(),
+        ];
+        assert_eq!(HashSet::from(hashes).len(), hashes.len());
     }
 }
