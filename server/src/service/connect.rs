@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use susurro_protocol::event::Deliver;
 use susurro_protocol::frame::RawFrame;
 use susurro_protocol::handshake::ReceivedHello;
 use susurro_protocol::session::{FrameOpener, FrameSealer};
@@ -13,7 +14,6 @@ use crate::domain::Error;
 use crate::domain::message::Waiting;
 use crate::domain::token::Claims;
 use crate::ports::Slot;
-use susurro_protocol::event::Deliver;
 
 /// A connection whose `Hello` was believed.
 pub struct Opened {
@@ -23,10 +23,31 @@ pub struct Opened {
     pub sealer: FrameSealer,
     /// Opens what comes in.
     pub opener: FrameOpener,
-    /// The position that the client says it has.
-    pub cursor: MailboxSeq,
-    /// The last position given out.
-    pub head: MailboxSeq,
+    /// Where the client may go on.
+    pub resume: Resume,
+}
+
+/// Where delivery goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    /// Behind a position that the client names: no lower than that of its `Hello`, no higher than
+    /// what was given out.
+    Between(MailboxSeq, MailboxSeq),
+    /// The client has seen positions that this relay never gave out: it was restored from a backup.
+    /// Everything that waits comes again, behind this position, whatever the client names.
+    Restored(MailboxSeq),
+}
+
+impl Resume {
+    /// The position behind which delivery starts and up to which messages may be forgotten, when
+    /// the first `Ack` names `first`.
+    #[must_use]
+    pub fn start(self, first: MailboxSeq) -> Option<(MailboxSeq, MailboxSeq)> {
+        match self {
+            Self::Between(low, high) => (low..=high).contains(&first).then_some((first, first)),
+            Self::Restored(start) => Some((start, 0)),
+        }
+    }
 }
 
 impl Relay {
@@ -46,10 +67,20 @@ impl Relay {
         let cursor = said.cursor;
         let device = self.ports.devices.device(claims.device).await?.ok_or(ErrorCode::UnknownDevice)?;
         let head = self.mailbox_head(claims.device).await?;
+        let (resume, shown) = if cursor <= head {
+            (Resume::Between(cursor, head), head)
+        } else {
+            // Messages that came after the restore have positions that the client takes for old.
+            // It is told of a head below them, so that it goes on there and acknowledges nothing
+            // that it has not seen.
+            let oldest = self.waiting(claims.device, 0, 1, 0).await?.first().map(|waiting| waiting.seq);
+            let start = oldest.map_or(head, |oldest| oldest.saturating_sub(1));
+            (Resume::Restored(start), start)
+        };
         let ephemeral = Zeroizing::new(self.random()?);
         let signing_key = device.certificate.body().signing_key.0;
-        let (welcome, pair) = hello.verify(&signing_key, key, ephemeral, self.now(), head)?;
-        Ok(Opened { welcome, sealer: pair.sealer, opener: pair.opener, cursor, head })
+        let (welcome, pair) = hello.verify(&signing_key, key, ephemeral, self.now(), shown)?;
+        Ok(Opened { welcome, sealer: pair.sealer, opener: pair.opener, resume })
     }
 
     /// Makes a connection the one of its device, after its first session frame.
@@ -77,5 +108,19 @@ impl Relay {
     pub fn delivery(&self, waiting: Waiting) -> Deliver {
         super::fanout::seen("delivered", &waiting);
         super::mailbox::delivery(waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Resume;
+
+    #[test]
+    fn the_first_acknowledgement_goes_on_from_hello_and_forgets_nothing_after_a_restore() {
+        let usual = Resume::Between(3, 5);
+        assert_eq!(usual.start(3), Some((3, 3)));
+        assert_eq!(usual.start(5), Some((5, 5)));
+        assert_eq!((usual.start(2), usual.start(6)), (None, None));
+        assert_eq!(Resume::Restored(7).start(9), Some((7, 0)));
     }
 }

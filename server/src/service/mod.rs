@@ -21,7 +21,7 @@ use susurro_protocol::limits::CIPHERTEXT_MAX;
 use susurro_protocol::rest::RelayInfo;
 use susurro_protocol::version::{MIN_VERSION, VERSION};
 
-pub use connect::Opened;
+pub use connect::{Opened, Resume};
 pub use fanout::Fanout;
 
 use crate::domain::Error;

@@ -5,6 +5,8 @@ mod accounts;
 mod keys;
 mod messages;
 mod program;
+mod seen;
 mod sockets;
 mod storage;
 mod support;
+mod tls;

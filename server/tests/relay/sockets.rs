@@ -169,11 +169,67 @@ async fn acknowledging_what_was_not_delivered_deletes_nothing() {
     to.ack(2).await;
     assert_eq!(to.ended().await, (ErrorCode::UnexpectedFrame, closed(ErrorCode::UnexpectedFrame)));
     assert_eq!(bob.connect(0).await.delivery().await.seq, 1);
-    // A cursor beyond the head is of a mailbox from before a restore: everything comes again.
-    let mut to = bob.connect(900).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_acknowledgement_may_be_further_than_hello_but_not_behind_it() {
+    let relay = relay().await;
+    let (alice, bob, chat) = pair(&relay).await;
+    let mut from = alice.connect(0).await;
+    for _ in 0..3 {
+        from.deposit(&alice.message(chat, &bob, b"x")).await.unwrap();
+    }
+    let (_, mut to) = bob.greet(1).await;
+    to.ack(2).await;
+    assert_eq!(to.delivery().await.seq, 3);
+    for bad in [0, 4] {
+        let (_, mut to) = bob.greet(1).await;
+        to.ack(bad).await;
+        assert_eq!(to.ended().await.0, ErrorCode::UnexpectedFrame);
+    }
+    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
+    while bob.connect(0).await.delivery().await.seq != 3 {
+        assert!(std::time::Instant::now() < deadline, "what was acknowledged first is forgotten");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_ahead_of_a_restored_relay_gets_everything_that_waits() {
+    let relay = relay().await;
+    let (alice, bob, chat) = pair(&relay).await;
+    let mut from = alice.connect(0).await;
+    for _ in 0..3 {
+        from.deposit(&alice.message(chat, &bob, b"x")).await.unwrap();
+    }
+    let mut to = bob.connect(0).await;
     assert_eq!(to.delivery().await.seq, 1);
     to.ack(1).await;
+    assert_eq!((to.delivery().await.seq, to.delivery().await.seq), (2, 3));
     assert!(to.is_quiet().await);
+    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
+    let (welcome, mut to) = loop {
+        let (welcome, to) = bob.greet(900).await;
+        if welcome.mailbox_head == 1 {
+            break (welcome, to);
+        }
+        assert!(std::time::Instant::now() < deadline, "the acknowledgement becomes durable");
+    };
+    // It goes on from the head that it is told, below everything that it may not have seen.
+    to.ack(welcome.mailbox_head).await;
+    assert_eq!((to.delivery().await.seq, to.delivery().await.seq), (2, 3));
+    to.ack(3).await;
+    assert!(to.is_quiet().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_of_the_client_ends_the_connection_without_an_error_back() {
+    let relay = relay().await;
+    let alice = register(&relay, "alice").await;
+    let mut talk = alice.connect(0).await;
+    talk.say(FrameKind::Error, &ErrorNotice::of(ErrorCode::UnknownKind)).await;
+    assert!(talk.is_quiet().await);
+    talk.say(FrameKind::Error, &ErrorNotice::of(ErrorCode::BadTag)).await;
+    assert_eq!(talk.frame().await.err(), Some(closed(ErrorCode::BadTag)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,8 +19,8 @@ use susurro_protocol::keys::{
     CertificateBody, DeviceCertificate, DeviceList, OneTimePrekey, PQ_PUBLIC_KEY_BYTES, Prekey, PrekeyKind,
 };
 use susurro_protocol::rest::{
-    AUTH_SCHEME, AuthParams, Chat, LoginRequest, OpenChat, Problem, PublishKeys, RegisterRequest, SignedText,
-    StretchParams, TokenResponse, login_proof,
+    AUTH_SCHEME, AuthParams, Chat, LoginRequest, OpenChat, Problem, PublishKeys, RegisterRequest, RelayInfo,
+    SignedText, StretchParams, TokenResponse, login_proof,
 };
 use susurro_protocol::signed::{self, Label};
 use susurro_protocol::version::{SUBPROTOCOL, SUITE};
@@ -32,7 +32,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async};
 use zeroize::Zeroizing;
 
 /// How long anything may take before a test gives up on it.
@@ -111,7 +111,13 @@ pub(crate) fn first_list(account_key: &SigningKey, signing_key: &SigningKey, dev
 }
 
 pub(crate) async fn register(relay: &Relay, name: &str) -> Person {
-    let http = reqwest::Client::new();
+    register_at(relay.running.url(), reqwest::Client::new(), name).await
+}
+
+/// Registers at any relay, pinning the key that it shows.
+pub(crate) async fn register_at(url: String, http: reqwest::Client, name: &str) -> Person {
+    let info: RelayInfo = answer(http.get(format!("{url}/.well-known/susurro"))).await.unwrap();
+    let relay_key = info.relay_key.0;
     let (account_key, signing_key) = (SigningKey::from_bytes(&random()), SigningKey::from_bytes(&random()));
     let device = DeviceId::from_bytes(random());
     let list = first_list(&account_key, &signing_key, device);
@@ -122,11 +128,9 @@ pub(crate) async fn register(relay: &Relay, name: &str) -> Person {
         auth: Fixed(auth),
         device_list: SignedText::of(list.signed()),
     };
-    let url = relay.running.url();
     let response = http.post(format!("{url}/auth/register")).json(&request).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);
     let tokens = response.json().await.unwrap();
-    let relay_key = relay.running.relay_key();
     Person { url, relay_key, account: list.body().account, device, signing_key, auth, tokens, http }
 }
 
@@ -223,7 +227,7 @@ impl Person {
         let request = change(request);
         let tcp = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).await.unwrap();
         tcp.set_nodelay(true).unwrap();
-        match client_async_with_config(request, MaybeTlsStream::Plain(tcp), None).await {
+        match client_async(request, MaybeTlsStream::Plain(tcp)).await {
             Ok((stream, _)) => Ok(Socket { stream }),
             Err(tungstenite::Error::Http(response)) => Err(StatusCode::from_u16(response.status().as_u16()).unwrap()),
             Err(other) => panic!("{other}"),

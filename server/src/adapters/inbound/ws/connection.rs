@@ -162,7 +162,11 @@ impl Connection {
     }
 
     async fn say_goodbye(mut self, end: End) {
-        let End::Because(code, about) = end else { return };
+        let (code, about) = match end {
+            End::Because(code, about) => (code, about),
+            End::Heard(code) => return self.wire.close(code).await,
+            End::Gone => return,
+        };
         if code != ErrorCode::GoingAway {
             let notice = ErrorNotice { about, ..ErrorNotice::of(code) };
             let sealed = self.sealer.seal(FrameKind::Error, &notice).unwrap_or_default();
@@ -184,7 +188,12 @@ impl Connection {
                 let Ping { nonce } = body(&frame)?;
                 self.feed(FrameKind::Pong, &Pong { nonce }).await
             }
-            FrameKind::Error => Err(End::Gone),
+            FrameKind::Error => match body::<ErrorNotice>(&frame) {
+                Ok(notice) if notice.code == ErrorCode::UnknownKind => Ok(()),
+                Ok(notice) => Err(End::Heard(notice.code)),
+                // An error is never answered with an error.
+                Err(_) => Err(End::Heard(ErrorCode::MalformedBody)),
+            },
             FrameKind::Unknown(about) => {
                 let notice = ErrorNotice { about, ..ErrorNotice::of(ErrorCode::UnknownKind) };
                 self.feed(FrameKind::Error, &notice).await

@@ -36,6 +36,9 @@ pub(super) async fn shake(wire: &mut Wire, relay: &Relay, claims: &Claims, token
     let opened = async {
         let message = next(wire).await?;
         let hello = RawFrame::decode(&message)?;
+        if hello.kind == FrameKind::Error {
+            return Err(End::Gone);
+        }
         relay.open(hello, claims, token).await.map_err(|error| end(&error))
     };
     let opened = opened.await.map_err(|end| Failed { end, sealer: None })?;
@@ -50,28 +53,28 @@ pub(super) async fn shake(wire: &mut Wire, relay: &Relay, claims: &Claims, token
         }
         let malformed = End::Because(ErrorCode::MalformedBody, kind.number());
         let first: Ack = codec::decode(frame.body()).map_err(|_| malformed)?;
-        if first.cursor != opened.cursor {
-            return Err(End::Because(ErrorCode::UnexpectedFrame, kind.number()));
-        }
+        let unexpected = End::Because(ErrorCode::UnexpectedFrame, kind.number());
+        let start = opened.resume.start(first.cursor).ok_or(unexpected)?;
         let slot = relay.attach(claims).await.map_err(|error| end(&error))?;
-        Ok(slot)
+        Ok((slot, start))
     };
-    let slot = match begun.await {
-        Ok(slot) => slot,
+    let (slot, (cursor, durable)) = match begun.await {
+        Ok(begun) => begun,
         Err(end) => return Err(Failed { end, sealer: Some(sealer) }),
     };
-    // A cursor beyond the head is of a time that a restored relay does not know: everything that
-    // waits is delivered, and the client tells by the message ids what it has.
-    let cursor = if opened.cursor <= opened.head { opened.cursor } else { 0 };
-    if cursor > 0 {
-        relay.acknowledge(claims.device, cursor);
+    if durable > 0 {
+        relay.acknowledge(claims.device, durable);
     }
     Ok(Session { sealer, opener, cursor, slot })
 }
 
 /// Tells the client why there is no session.
 pub(super) async fn refuse(mut wire: Wire, failed: Failed) {
-    let End::Because(code, about) = failed.end else { return };
+    let (code, about) = match failed.end {
+        End::Because(code, about) => (code, about),
+        End::Heard(code) => return wire.close(code).await,
+        End::Gone => return,
+    };
     let notice = ErrorNotice { about, ..ErrorNotice::of(code) };
     let frame = match failed.sealer {
         Some(mut sealer) => sealer.seal(FrameKind::Error, &notice).unwrap_or_default(),

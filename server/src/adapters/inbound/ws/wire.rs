@@ -17,6 +17,8 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) enum End {
     /// The other side is gone, or does not take what is written.
     Gone,
+    /// The other side has said why.
+    Heard(ErrorCode),
     /// This side has a reason, about a frame of this kind (0 for none).
     Because(ErrorCode, u16),
 }
