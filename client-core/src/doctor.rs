@@ -246,9 +246,16 @@ fn others_can_read(directory: &Path) -> Option<String> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let open = |path: &Path| std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
-        if open(directory) {
-            return Some(format!("other users can look into {}", directory.display()));
+        let allows = |path: &Path, rights: u32| {
+            std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & rights != 0)
+        };
+        if allows(directory, 0o022) {
+            return Some(format!("other users can put files into {}", directory.display()));
+        }
+        for file in ["key", "store.db"].map(|name| directory.join(name)) {
+            if allows(&file, 0o077) {
+                return Some(format!("other users can read {}", file.display()));
+            }
         }
     }
     #[cfg(not(unix))]

@@ -325,3 +325,77 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     // It is neither aborted nor does it panic; at the end of the runtime it may be left aside.
     tokio::task::spawn_blocking(work).await.map_err(|_| Error::Closed)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::crypto::{LocalDevice, Prekeys};
+    use crate::store::NewProfile;
+    use crate::store::port::Relay;
+
+    async fn client(path: &Path) -> Client {
+        let mut rng = driver::rng();
+        let account = AccountKey::generate(&mut rng);
+        let device = LocalDevice::generate(&account, 1, &mut rng);
+        let list = account.issue_list(None, 1, vec![device.certificate().clone()]);
+        let new = NewProfile {
+            name: "alice".parse().unwrap(),
+            relay: Relay { url: "http://127.0.0.1:9".to_owned(), key: [7; 32] },
+            account_key: account.to_bytes(),
+            device: device.to_bytes(),
+            prekeys: Prekeys::generate(&device, 1, &mut rng).to_bytes(),
+            device_list: (account.account(), susurro_protocol::codec::encode(list.signed())),
+        };
+        let key = DatabaseKey::new(Zeroizing::new([1; 32]));
+        let store = Store::create(Directory::acquire(path).unwrap(), &key, &new).await.unwrap();
+        Client::start(store).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_loses_nothing_and_goes_on_when_there_is_room_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let client = client(directory.path()).await;
+        let kept = client.queue("bob", "kept").await.unwrap();
+        let mut events = client.events();
+        client.inner.store.limit_pages(Some(0)).await;
+        let text = "x".repeat(30_000);
+        let full = loop {
+            // Free pages take the first ones.
+            match client.queue("bob", &text).await {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full, Error::Io("the disk is full".to_owned()));
+        let before = client.timeline("bob", None, 1000).await.unwrap();
+        let failed = loop {
+            if let ClientEvent::StoreFailed(text) = events.recv().await.unwrap() {
+                break text;
+            }
+        };
+        assert!(failed.contains("free space"), "{failed}");
+        client.queue("bob", &text).await.unwrap_err();
+        assert_eq!(client.timeline("bob", None, 1000).await.unwrap(), before);
+        assert_eq!(client.queued().await.unwrap(), before.len() as u64);
+        assert_eq!(before[0].id, kept);
+
+        client.inner.store.limit_pages(None).await;
+        let after = client.queue("bob", &text).await.unwrap();
+        let timeline = client.timeline("bob", None, 1000).await.unwrap();
+        assert_eq!(timeline.last().map(|view| view.id), Some(after));
+        assert_eq!(timeline.len(), before.len() + 1);
+        assert!(timeline.windows(2).all(|pair| pair[0].position < pair[1].position));
+    }
+
+    #[tokio::test]
+    async fn attack_24_a_client_and_its_store_show_no_key_in_debug() {
+        let directory = tempfile::tempdir().unwrap();
+        let client = client(directory.path()).await;
+        assert_eq!(format!("{client:?}"), "Client(alice)");
+        assert!(format!("{:?}", client.inner.store).starts_with("Store("));
+    }
+}

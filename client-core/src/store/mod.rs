@@ -324,6 +324,17 @@ mod tests {
     use super::port::Mutation;
     use super::*;
 
+    impl Store {
+        /// Lets the database grow by so many pages only; `None` for without a limit.
+        pub(crate) async fn limit_pages(&self, more: Option<i64>) {
+            let mut writer = self.writer().await.unwrap();
+            let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *writer).await.unwrap();
+            let limit = more.map_or(i64::from(u32::MAX) - 1, |more| pages + more);
+            let sql = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {limit}"));
+            sqlx::query(sql).execute(&mut *writer).await.unwrap();
+        }
+    }
+
     pub(super) fn key() -> DatabaseKey {
         DatabaseKey::new(Zeroizing::new([3; 32]))
     }
@@ -350,26 +361,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = create(directory.path()).await;
         store.commit(&vec![Mutation::Cursor(1)]).await.unwrap();
-        let pages: i64 = {
-            let mut writer = store.writer().await.unwrap();
-            let pages = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *writer).await.unwrap();
-            sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")))
-                .execute(&mut *writer)
-                .await
-                .unwrap();
-            pages
-        };
+        store.limit_pages(Some(0)).await;
         let full = Err(StoreError::Io("the disk is full".to_owned()));
         assert_eq!(store.commit(&large(2)).await, full);
         assert_eq!(store.load().await.unwrap().cursor, 1);
         assert!(store.load().await.unwrap().sessions.is_empty());
-        {
-            let mut writer = store.writer().await.unwrap();
-            sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + 1000)))
-                .execute(&mut *writer)
-                .await
-                .unwrap();
-        }
+        store.limit_pages(None).await;
         store.commit(&large(2)).await.unwrap();
         assert_eq!(store.load().await.unwrap().cursor, 2);
     }
