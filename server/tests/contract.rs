@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use ed25519_dalek::SigningKey;
+use proptest::prelude::*;
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList};
 use susurro_protocol::rest::{AUTH_SCHEME, StretchParams};
@@ -447,4 +448,73 @@ async fn families_are_forgotten_when_they_are_over(bench: Bench) {
     assert_eq!(shown, Ok(Rotation::Unknown));
     let other = bench.store.rotate(RefreshHash([2; 32]), RefreshHash([9; 32]), 1, 200).await;
     assert!(matches!(other, Ok(Rotation::Rotated { .. })));
+}
+
+/// Something that happens to a store.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Message number, contents, recipients.
+    Deposit(u64, u8, Vec<u8>),
+    /// Several at once, so that they may share a commit.
+    Burst(Vec<(u64, u8)>),
+    Acknowledge(u64),
+    Expire(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let recipients = proptest::sample::select(vec![vec![2], vec![3], vec![2, 3], vec![2, 9]]);
+    prop_oneof![
+        4 => (0..12_u64, 0..2_u8, recipients).prop_map(|(n, content, to)| Step::Deposit(n, content, to)),
+        2 => proptest::collection::vec((0..12_u64, 0..2_u8), 1..6).prop_map(Step::Burst),
+        3 => (0..10_u64).prop_map(Step::Acknowledge),
+        1 => (0..3_000_u64).prop_map(Step::Expire),
+    ]
+}
+
+fn of_content(n: u64, content: u8, to: &[u8]) -> NewMessage {
+    let expires_at = n.is_multiple_of(3).then_some(2_000 + n);
+    NewMessage { content: [content; 32], expires_at, ..message(n, to) }
+}
+
+/// What can be seen of a store after a step.
+async fn take(bench: &Bench, step: &Step) -> (Vec<Deposited>, Vec<Waiting>, Option<MailboxState>) {
+    let mut outcomes = Vec::new();
+    match step {
+        Step::Deposit(n, content, to) => outcomes.push(deposit(bench, of_content(*n, *content, to)).await),
+        Step::Burst(burst) => {
+            let mut receipts = Vec::new();
+            for (n, content) in burst {
+                receipts.push(bench.store.deposit(of_content(*n, *content, &[2])).await.unwrap());
+            }
+            for receipt in receipts {
+                outcomes.push(receipt.await.unwrap());
+            }
+        }
+        Step::Acknowledge(cursor) => acknowledge(bench, *cursor).await,
+        Step::Expire(now) => {
+            Mailboxes::expire(&*bench.store, *now, 100).await.unwrap();
+        }
+    }
+    let waiting = bench.store.read(device(2), 0, 1_000, 1 << 20).await.unwrap();
+    (outcomes, waiting, Mailboxes::state(&*bench.store, device(2)).await.unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_stores_do_the_same_whatever_happens(steps in proptest::collection::vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (one, other) = (memory().await, sqlite().await);
+            for bench in [&one, &other] {
+                talkers(bench).await;
+                add(bench, "carol", 3).await;
+            }
+            for step in &steps {
+                assert_eq!(take(&one, step).await, take(&other, step).await, "{step:?}");
+            }
+            assert_eq!(*one.heard.0.lock().unwrap(), *other.heard.0.lock().unwrap());
+        });
+    }
 }

@@ -238,6 +238,7 @@ impl Running {
             Ok((deposits, _)) => stored = std::mem::take(&mut deposits.outcomes),
             Err(error) => {
                 refusal = Some(fault::error(error));
+                make_room(&mut self.connection).await;
                 // Messages may be too much for a full disk where forgetting others is not. Only
                 // what has not run yet can be tried again.
                 if !messages.is_empty() {
@@ -324,6 +325,12 @@ async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
 /// Ends a transaction, if SQLite has not done so by itself.
 async fn undo(connection: &mut SqliteConnection) {
     let _ = sqlx::query("ROLLBACK").execute(connection).await;
+}
+
+/// Folds the log into the database: what the log holds twice is space for the next try. May fail
+/// for the same reason as what came before; nothing is lost by that.
+async fn make_room(connection: &mut SqliteConnection) {
+    let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await;
 }
 
 /// Runs a change inside a savepoint, so that one that refuses leaves the others alone.
