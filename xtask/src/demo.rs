@@ -6,6 +6,10 @@ use std::process::Command;
 use crate::step::{self, Failure, Outcome, Scratch};
 use crate::system;
 
+/// All programs of the workspace, and one small test: cargo then chooses the same features of every
+/// dependency as for `cargo xtask test`, and neither command ever builds again what the other has built.
+const BUILD: [&str; 6] = ["build", "--locked", "--workspace", "--bins", "--test", "layering"];
+
 /// Builds relay and client and hands this terminal to the demonstration.
 ///
 /// # Errors
@@ -16,10 +20,7 @@ pub fn run(arguments: &[&str]) -> Outcome {
         return Err(Failure(format!("demo knows only --script, not {}", arguments.join(" "))));
     }
     system::prepare()?;
-    step::run(
-        "build the relay and the client (the first time takes some minutes)",
-        &mut step::cargo(&["build", "--locked", "--package", "susurro-server", "--package", "susurro"]),
-    )?;
+    step::run("build the relay and the client (the first time takes some minutes)", &mut step::cargo(&BUILD))?;
     play(arguments)
 }
 
