@@ -20,6 +20,7 @@ fn play(seed: u64, sabotage: Sabotage) -> World {
         answer_lost: scale(80),
         connect_fails: scale(150),
         refusals: scale(100),
+        duplicates: scale(100),
     };
     let people = 2 + dice.below(2) as usize;
     let mut world = World::new(seed, people, faults);

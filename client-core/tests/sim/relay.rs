@@ -50,6 +50,8 @@ pub struct Relay {
     pub dice: Dice,
     /// Per mille of sends that are refused for the moment.
     pub refusals: u64,
+    /// Per mille of deposits that are delivered twice.
+    pub duplicates: u64,
     /// Deliveries that were acknowledged since the last look.
     pub acknowledged: Vec<(DeviceId, Deliver)>,
     /// Message identifiers that came with other contents than before.
@@ -159,6 +161,7 @@ impl Relay {
             connections: BTreeMap::new(),
             dice: Dice::new(seed),
             refusals: 0,
+            duplicates: 0,
             acknowledged: Vec::new(),
             reused: Vec::new(),
             serial: 0,
@@ -396,17 +399,19 @@ impl Relay {
         }
         for deposit in &send.deposits {
             let device = self.devices.get_mut(&deposit.device).ok_or_else(|| rejected(ErrorCode::UnknownDevice))?;
-            device.head += 1;
-            let delivery = Deliver {
-                seq: device.head,
-                message: send.message,
-                chat: send.chat,
-                sender,
-                sender_device: from,
-                stored_at: now,
-                ciphertext: deposit.ciphertext.clone(),
-            };
-            device.mailbox.insert(delivery.seq, delivery);
+            for _ in 0..1 + u8::from(self.dice.chance(self.duplicates)) {
+                device.head += 1;
+                let delivery = Deliver {
+                    seq: device.head,
+                    message: send.message,
+                    chat: send.chat,
+                    sender,
+                    sender_device: from,
+                    stored_at: now,
+                    ciphertext: deposit.ciphertext.clone(),
+                };
+                device.mailbox.insert(delivery.seq, delivery);
+            }
         }
         self.stored.insert(send.message, (hash, now));
         Ok((now, send.deposits.iter().map(|deposit| deposit.device).collect()))

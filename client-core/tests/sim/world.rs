@@ -2,10 +2,11 @@
 //! loses connections, machines that stop at any moment, and a clock that only moves when
 //! something happens.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use susurro_client_core::model::{ClientEvent, Delivery, Direction, MessageContent};
+use susurro_client_core::store::port::{Mutation, Transaction};
 use susurro_client_core::sync::{
     Answer, Command, ConnectFailure, Effect, Engine, Input, Request, RequestFailure, RequestId, SocketId, Step,
 };
@@ -28,6 +29,8 @@ pub struct Faults {
     pub answer_lost: u64,
     pub connect_fails: u64,
     pub refusals: u64,
+    /// The relay delivers something twice, under two positions.
+    pub duplicates: u64,
 }
 
 impl Faults {
@@ -41,6 +44,7 @@ impl Faults {
         answer_lost: 0,
         connect_fails: 0,
         refusals: 0,
+        duplicates: 0,
     };
 }
 
@@ -146,6 +150,10 @@ pub struct Client {
     wants_online: bool,
     /// How often each message was shown.
     pub shown: BTreeMap<MessageId, u32>,
+    /// Texts of others, in the order in which they were shown.
+    heard: BTreeMap<AccountName, Vec<MessageId>>,
+    /// What was ever taken in durably.
+    taken: BTreeSet<MessageId>,
     /// Texts whose `Compose` became durable, by recipient, in order.
     pub written: BTreeMap<AccountName, Vec<(MessageId, String)>>,
 }
@@ -181,7 +189,7 @@ impl World {
     pub fn new(seed: u64, clients: usize, faults: Faults) -> Self {
         let mut dice = Dice::new(seed);
         let mut relay = Relay::new(dice.roll());
-        relay.refusals = faults.refusals;
+        (relay.refusals, relay.duplicates) = (faults.refusals, faults.duplicates);
         let clients = people()[..clients].iter().map(|person| Client {
             store: person.store(relay.register(person, START)),
             engine: None,
@@ -191,6 +199,8 @@ impl World {
             asleep_until: 0,
             wants_online: true,
             shown: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            taken: BTreeSet::new(),
             written: BTreeMap::new(),
         });
         let clients = clients.collect();
@@ -413,7 +423,7 @@ impl World {
                 return self.crash(client);
             }
             if self.clients[client].incarnation == incarnation {
-                self.clients[client].store.commit(commit);
+                self.commit(client, commit);
             }
             return;
         }
@@ -435,7 +445,7 @@ impl World {
                 return;
             }
             self.commits += 1;
-            self.clients[client].store.commit(commit);
+            self.commit(client, commit);
         }
         if self.dice.chance(self.faults.crash_after_commit) {
             return self.crash(client);
@@ -452,6 +462,16 @@ impl World {
             }
             self.perform(client, effect);
         }
+    }
+
+    fn commit(&mut self, client: usize, commit: Transaction) {
+        let known = &mut self.clients[client];
+        known.taken.extend(commit.iter().filter_map(|mutation| match mutation {
+            Mutation::Seen(_, message, _) => Some(*message),
+            Mutation::Undecryptable(kept) => Some(kept.message),
+            _ => None,
+        }));
+        known.store.commit(commit);
     }
 
     fn crash(&mut self, client: usize) {
@@ -548,7 +568,11 @@ impl World {
                 if !durable(self, &view.id) && self.sabotage == Sabotage::None {
                     self.complaints.push(format!("{} was shown before it was durable", view.id));
                 }
-                *self.clients[client].shown.entry(view.id).or_default() += 1;
+                let known = &mut self.clients[client];
+                *known.shown.entry(view.id).or_default() += 1;
+                if view.direction == Direction::Incoming {
+                    known.heard.entry(view.peer).or_default().push(view.id);
+                }
             }
             ClientEvent::Delivery { message, delivery: Delivery::Failed(code), .. } => {
                 self.complaints.push(format!("{message} failed: {code}"));
@@ -701,9 +725,7 @@ impl World {
                 .iter()
                 .position(|client| people().iter().any(|p| p.name == client.store.name && p.device_id() == device));
             let Some(owner) = owner else { continue };
-            let store = &self.clients[owner].store;
-            let key = (delivery.sender_device, delivery.message);
-            if !store.seen.contains_key(&key) && !store.undecryptable.contains_key(&delivery.message) {
+            if !self.clients[owner].taken.contains(&delivery.message) {
                 self.complaints.push(format!("{} was acknowledged before it was durable", delivery.message));
             }
         }
@@ -715,7 +737,7 @@ impl World {
     /// Ends all faults, brings everybody back and lets the world come to rest.
     pub fn settle(&mut self) {
         self.faults = Faults::NONE;
-        self.relay.refusals = 0;
+        (self.relay.refusals, self.relay.duplicates) = (0, 0);
         self.relay_up = true;
         let awake = self.clients.iter().map(|client| client.asleep_until).max().unwrap_or(0);
         self.run(awake + 1, |_| false);
@@ -751,6 +773,12 @@ impl World {
                         shown.iter().map(|(_, text)| text).collect::<Vec<_>>(),
                         written.iter().map(|(_, text)| text).collect::<Vec<_>>()
                     ));
+                }
+                // Not only in its place: also at its time.
+                let place = |message: &MessageId| written.iter().position(|(written, _)| written == message);
+                let heard = to.heard.get(&from.store.name).into_iter().flatten();
+                if !heard.map(place).is_sorted() {
+                    complaints.push(format!("{peer} hears {} out of order", from.store.name));
                 }
                 for (message, _) in written {
                     let view = from.store.messages.values().find(|view| view.id == *message).unwrap();
