@@ -8,10 +8,11 @@ use susurro_protocol::content::{RECEIPT_READ, Receipt, Repair, TYPE_RECEIPT, TYP
 use susurro_protocol::{MessageId, codec};
 
 use crate::dice::Dice;
+use crate::faults::{Action, CrashPoint};
 use crate::forger::Forger;
 use crate::people::{Person, people};
 use crate::solo::Solo;
-use crate::world::{Action, CrashPoint, World};
+use crate::world::World;
 
 fn text(text: &str) -> Vec<u8> {
     codec::encode(&Text { text: text.into() })

@@ -11,9 +11,13 @@
 
 mod attacks;
 mod dice;
+mod faults;
 mod forger;
 mod histories;
+mod network;
 mod people;
+mod prekeys;
+mod promise;
 mod relay;
 mod rules;
 mod solo;

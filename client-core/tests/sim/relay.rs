@@ -13,17 +13,14 @@ use susurro_protocol::command::{Ack, Ping, Send};
 use susurro_protocol::event::{Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
 use susurro_protocol::frame::{FrameKind, RawFrame};
 use susurro_protocol::handshake::{ReceivedHello, SessionPair, refuse};
-use susurro_protocol::keys::{DeviceList, OneTimePrekey, PrekeyBody};
-use susurro_protocol::limits::ONE_TIME_PREKEYS_LOW;
-use susurro_protocol::rest::{
-    BundleText, Chat, ChatMember, ClaimResponse, KeyCount, PublishKeys, SignedText, TokenResponse, UserDevices,
-    prekey_digest,
-};
+use susurro_protocol::keys::DeviceList;
+use susurro_protocol::rest::{Chat, ChatMember, ClaimResponse, SignedText, TokenResponse, UserDevices};
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MailboxSeq, MessageId, codec};
 use zeroize::Zeroizing;
 
 use crate::dice::Dice;
 use crate::people::Person;
+use crate::prekeys::Keys;
 
 pub static RELAY_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::from_bytes(&[77; 32]));
 
@@ -73,80 +70,11 @@ pub struct Device {
     pub keys: Keys,
 }
 
-#[derive(Clone)]
-pub struct Keys {
-    signed: SignedText,
-    last_resort: SignedText,
-    pub one_time: BTreeMap<u64, OneTimePrekey>,
-    pub pq: BTreeMap<u64, SignedText>,
-    highest: u64,
-}
-
 struct Connection {
     token: String,
     session: Option<(SessionPair, DeviceId)>,
     /// The last position that was sent, once the first `Ack` came.
     sent: Option<MailboxSeq>,
-}
-
-impl Keys {
-    fn new(publication: &PublishKeys) -> Self {
-        let mut keys = Self {
-            signed: publication.signed_prekey.clone(),
-            last_resort: publication.pq_last_resort.clone(),
-            one_time: BTreeMap::new(),
-            pq: BTreeMap::new(),
-            highest: 0,
-        };
-        keys.publish(publication);
-        keys
-    }
-
-    /// An identifier that was seen before is not taken again: it may have been given out.
-    fn publish(&mut self, publication: &PublishKeys) {
-        self.signed = publication.signed_prekey.clone();
-        self.last_resort = publication.pq_last_resort.clone();
-        let highest = self.highest;
-        for key in publication.one_time.iter().filter(|key| key.id > highest) {
-            self.one_time.insert(key.id, *key);
-            self.highest = self.highest.max(key.id);
-        }
-        for key in &publication.pq_one_time {
-            if prekey_id(key) > highest {
-                self.pq.insert(prekey_id(key), key.clone());
-                self.highest = self.highest.max(prekey_id(key));
-            }
-        }
-    }
-
-    fn count(&self) -> KeyCount {
-        let fixed = [(1, prekey_id(&self.signed)), (3, prekey_id(&self.last_resort))];
-        let one_time = self.one_time.keys().map(|id| (0, *id));
-        let ids = fixed.into_iter().chain(one_time).chain(self.pq.keys().map(|id| (2, *id)));
-        KeyCount {
-            one_time: self.one_time.len() as u32,
-            pq_one_time: self.pq.len() as u32,
-            digest: susurro_protocol::bytes::Fixed(prekey_digest(ids)),
-        }
-    }
-
-    pub fn claim(&mut self, device: DeviceId) -> BundleText {
-        let (pq_prekey, pq_kind) = match self.pq.pop_first() {
-            Some((_, key)) => (key, 2),
-            None => (self.last_resort.clone(), 3),
-        };
-        BundleText {
-            device,
-            signed_prekey: self.signed.clone(),
-            pq_prekey,
-            pq_kind,
-            one_time_prekey: self.one_time.pop_first().map(|(_, key)| key),
-        }
-    }
-
-    fn is_low(&self) -> bool {
-        self.one_time.len() < ONE_TIME_PREKEYS_LOW || self.pq.len() < ONE_TIME_PREKEYS_LOW
-    }
 }
 
 impl Relay {
@@ -524,8 +452,4 @@ impl Relay {
             created: now,
         }
     }
-}
-
-fn prekey_id(text: &SignedText) -> u64 {
-    codec::decode::<PrekeyBody>(text.read().unwrap().body.as_slice()).unwrap().id
 }
