@@ -47,7 +47,7 @@ pub fn violations(root: &Path, rules: &CrateRules) -> std::io::Result<Vec<Violat
         for file in sources(&folder.join(part))? {
             let text = std::fs::read_to_string(&file)?;
             let module = if part == "src" { module_of(&folder.join("src"), &file) } else { Vec::new() };
-            let product = part == "src";
+            let product = part == "src" && !module.iter().any(|name| name == "tests");
             let wrong = wrong_paths(&text, &module, product, rules);
             let relative = file.strip_prefix(root).unwrap_or(&file).to_owned();
             found.extend(wrong.into_iter().map(|path| Violation { file: relative.clone(), path }));
