@@ -54,6 +54,16 @@ async fn a_registered_profile_opens_logs_out_and_logs_in_again() {
 }
 
 #[tokio::test]
+async fn a_registered_person_can_be_written_to_before_they_connect() {
+    let (relay, url) = FakeRelay::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    register(directory.path(), &url, "alice").await.unwrap();
+    let accounts = relay.accounts.lock().unwrap();
+    let prekeys = accounts[0].prekeys.as_ref().unwrap();
+    assert_eq!((prekeys.one_time.len(), prekeys.pq_one_time.len()), (100, 100));
+}
+
+#[tokio::test]
 async fn what_is_wrong_before_the_relay_is_asked_leaves_nothing() {
     let (relay, url) = FakeRelay::start().await;
     let directory = tempfile::tempdir().unwrap();
@@ -108,6 +118,7 @@ async fn a_lost_request_or_answer_is_made_good_by_the_same_words_with_the_same_i
         assert!(matches!(open(&profile).await.unwrap_err(), Error::Unfinished(_)));
         let client = register(&profile, &url, "alice").await.unwrap();
         let accounts = relay.accounts.lock().unwrap();
+        assert!(accounts[0].prekeys.is_some());
         assert_eq!(accounts.len(), 1);
         assert_eq!(accounts[0].list.body().account, client.me().account, "{fault:?}");
     }
@@ -229,7 +240,7 @@ async fn a_profile_whose_device_the_account_does_not_have_is_told_so() {
         let mut accounts = relay.accounts.lock().unwrap();
         let (name, auth, stretch) = (accounts[0].name.clone(), accounts[0].auth, accounts[0].stretch.clone());
         accounts.remove(0);
-        accounts[0] = fake::Account { name, auth, stretch, list: accounts[0].list.clone() };
+        accounts[0] = fake::Account { name, auth, stretch, list: accounts[0].list.clone(), prekeys: None };
     }
     assert_eq!(login(&alice, &url, "alice", PASSWORD).await.unwrap_err(), Error::UnknownDevice);
 }

@@ -25,8 +25,9 @@ use crate::driver::{now, rng};
 use crate::error::Error;
 use crate::profile::fingerprint;
 use crate::secret::Secret;
-use crate::store::port::{Relay, Snapshot, Tokens};
+use crate::store::port::{Mutation, Relay, Snapshot, Tokens};
 use crate::store::{DatabaseKey, Directory, NewProfile, Registration, Store, StoreError};
+use crate::sync::{Request, Token};
 use crate::transport::{Http, RelayUrl, TransportError};
 
 pub(super) async fn register(
@@ -104,8 +105,7 @@ pub(super) async fn login(
     }
     let tokens = log_in(&snapshot, &http, Arc::new(password)).await.map_err(|failure| failure.at(http.url()))?;
     store.set_relay_url(http.url().as_str()).await?;
-    store.finish_registration(&tokens).await?;
-    Client::start(store).await
+    finish(store, &http, &snapshot, tokens).await
 }
 
 fn connect(relay: &str) -> Result<Http, Error> {
@@ -182,18 +182,14 @@ async fn submit(store: Store, http: &Http, password: Secret) -> Result<Client, E
     let error = match http.register(&request).await {
         Ok(answer) => {
             let tokens = tokens(&answer, &snapshot).map_err(|failure| failure.at(http.url()))?;
-            store.finish_registration(&tokens).await?;
-            return Client::start(store).await;
+            return finish(store, http, &snapshot, tokens).await;
         }
         Err(error) => error,
     };
     let TransportError::Refused { code, .. } = error else { return Err(at(error, http.url())) };
     if was_sent && matches!(code, ErrorCode::NameTaken | ErrorCode::AccountExists) {
         return match log_in(&snapshot, http, password).await {
-            Ok(tokens) => {
-                store.finish_registration(&tokens).await?;
-                Client::start(store).await
-            }
+            Ok(tokens) => finish(store, http, &snapshot, tokens).await,
             // The password is right for the name and this device is not its own: it is somebody else's.
             Err(Failure::Transport(TransportError::Refused { code: ErrorCode::UnknownDevice, .. })) => {
                 store.close_and_remove().await?;
@@ -211,6 +207,24 @@ async fn submit(store: Store, http: &Http, password: Secret) -> Result<Client, E
         store.close_and_remove().await?;
     }
     Err(at(error, http.url()))
+}
+
+/// Keeps the tokens, publishes the prekeys so that others can write before this client connects
+/// for the first time, and starts the client.
+async fn finish(store: Store, http: &Http, snapshot: &Snapshot, tokens: Tokens) -> Result<Client, Error> {
+    store.finish_registration(&tokens).await?;
+    let damaged = |_| Error::from(StoreError::damaged());
+    let device = LocalDevice::from_bytes(&snapshot.device).map_err(damaged)?;
+    let prekeys = Prekeys::from_bytes(&snapshot.prekeys).map_err(damaged)?;
+    if prekeys.has_unpublished() {
+        let request = Request::PublishKeys(Box::new(prekeys.publication(&device)));
+        match http.perform(request, Some(&Token(tokens.access))).await {
+            Ok(_) => store.commit(&vec![Mutation::Prekeys(prekeys.mark_published().to_bytes())]).await?,
+            // The account stands all the same; the engine publishes them at its first connection.
+            Err(error) => tracing::warn!(%error, "prekeys are not published yet"),
+        }
+    }
+    Client::start(store).await
 }
 
 /// Why there are no tokens.

@@ -129,10 +129,10 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// Whether nothing is left to do before somebody writes: connected, the mailbox drained,
-    /// everything sent that may be sent.
+    /// everything sent that may be sent, and prekeys published so that others can begin.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.is_drained() && self.inbox.held.is_empty() && !self.has_sendable()
+        self.is_drained() && self.inbox.held.is_empty() && !self.has_sendable() && !self.has_publishable()
     }
 
     fn command(&mut self, command: Command) {

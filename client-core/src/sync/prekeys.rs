@@ -35,6 +35,11 @@ impl<R: CryptoRng> Engine<R> {
         }
     }
 
+    /// Whether there are prekeys that the relay does not have and may still take in this session.
+    pub(super) fn has_publishable(&self) -> bool {
+        self.prekeys.has_unpublished() && (self.prekey_state.publish || !self.prekey_state.counted)
+    }
+
     pub(super) fn keys_counted(&mut self, count: &KeyCount) {
         self.prekey_state.counted = true;
         let differs = !self.relay_holds_what_it_should(count);

@@ -9,8 +9,8 @@ use susurro_protocol::ErrorCode;
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::keys::DeviceList;
 use susurro_protocol::rest::{
-    AUTH_SCHEME, AuthParams, LoginRequest, Problem, RegisterRequest, RelayInfo, StretchParams, TokenResponse,
-    login_proof,
+    AUTH_SCHEME, AuthParams, KeyCount, LoginRequest, Problem, PublishKeys, RegisterRequest, RelayInfo, StretchParams,
+    TokenResponse, login_proof,
 };
 use susurro_protocol::signed::{self, Label};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -100,6 +100,7 @@ pub struct Account {
     pub list: DeviceList,
     pub stretch: StretchParams,
     pub auth: [u8; 32],
+    pub prekeys: Option<PublishKeys>,
 }
 
 /// How the registration of a [`FakeRelay`] goes wrong.
@@ -156,6 +157,7 @@ impl FakeRelay {
             "/auth/params" => json(&self.params(query.trim_start_matches("username="))),
             "/auth/register" => self.register(&serde_json::from_slice(&asked.body).unwrap()),
             "/auth/login" => self.login(&serde_json::from_slice(&asked.body).unwrap()),
+            "/keys" if asked.method == "PUT" => self.publish(serde_json::from_slice(&asked.body).unwrap()),
             "/auth/logout" => reply(204, "text/plain", ""),
             _ => problem(404, ErrorCode::NotFound),
         }
@@ -193,8 +195,17 @@ impl FakeRelay {
             list,
             stretch: request.stretch.clone(),
             auth: request.auth.0,
+            prekeys: None,
         });
         if fault == Fault::After { Vec::new() } else { answer }
+    }
+
+    /// Of the newest account: the fake's tokens do not say whose they are.
+    fn publish(&self, keys: PublishKeys) -> Reply {
+        let count = |keys: usize| u32::try_from(keys).unwrap();
+        let (one_time, pq_one_time) = (count(keys.one_time.len()), count(keys.pq_one_time.len()));
+        self.accounts.lock().unwrap().last_mut().unwrap().prekeys = Some(keys);
+        json(&KeyCount { one_time, pq_one_time, digest: Fixed([0; 32]) })
     }
 
     fn login(&self, request: &LoginRequest) -> Reply {
