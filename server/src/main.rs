@@ -35,7 +35,7 @@ enum Command {
     /// Ask a relay on this machine whether it is ready; ends with 0 if so. For containers and timers.
     Healthcheck {
         /// The relay, by plain HTTP.
-        #[arg(long, env = "SUSURRO_HEALTHCHECK_URL", value_name = "URL", default_value = "http://127.0.0.1:8470")]
+        #[arg(long, env = "SUSURRO_HEALTHCHECK_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
         url: String,
     },
 }
@@ -46,7 +46,7 @@ struct Serve {
     #[arg(long, env = "SUSURRO_DATA_DIR", value_name = "DIR")]
     data_dir: PathBuf,
     /// Address and port to listen on; port 0 for any that is free.
-    #[arg(long, env = "SUSURRO_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
+    #[arg(long, env = "SUSURRO_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// sqlite:PATH [default: sqlite:DIR/relay.db].
     #[arg(long, env = "SUSURRO_DATABASE", value_name = "URL")]

@@ -450,6 +450,40 @@ async fn families_are_forgotten_when_they_are_over(bench: Bench) {
     assert!(matches!(other, Ok(Rotation::Rotated { .. })));
 }
 
+#[tokio::test]
+async fn a_full_database_still_forgets_in_the_same_commit_that_it_refuses() {
+    let (heard, dir) = (Arc::new(Heard::default()), tempfile::tempdir().unwrap());
+    let options = Options { path: dir.path().join("relay.db"), mailbox_max: 1_000, size_max: Some(300 * 1024) };
+    let store = Arc::new(SqliteStore::open(&options, heard.clone()).await.unwrap());
+    let bench = Bench { store, heard, _dir: dir };
+    talkers(&bench).await;
+    let large = |n| {
+        let mut large = message(n, &[2]);
+        large.deposits[0].1 = Bytes::from(vec![1; 20_000]);
+        large
+    };
+    let mut n = 0;
+    loop {
+        n += 1;
+        match bench.store.deposit(large(n)).await.unwrap().await {
+            Ok(_) => assert!(n < 100, "the limit is reached"),
+            Err(error) => break assert_eq!(error.code(), ErrorCode::StorageUnavailable),
+        }
+    }
+    // One thread: all are in the queue before the writer looks, and together too much.
+    bench.store.acknowledge(device(2), 1_000);
+    let mut receipts = Vec::new();
+    for more in 0..20 {
+        receipts.push(bench.store.deposit(large(n + more)).await.unwrap());
+    }
+    for receipt in receipts {
+        assert_eq!(receipt.await.map_err(|error| error.code()), Err(ErrorCode::StorageUnavailable));
+    }
+    assert_eq!(read(&bench, 0).await, [0; 0], "what was acknowledged is gone all the same");
+    assert!(matches!(deposit(&bench, large(n)).await, Deposited::Stored { .. }));
+    assert_eq!(read(&bench, 0).await, [n], "the position of what was refused was not spent");
+}
+
 /// Something that happens to a store.
 #[derive(Debug, Clone)]
 enum Step {

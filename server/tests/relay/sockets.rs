@@ -327,7 +327,7 @@ async fn a_relay_that_goes_away_answers_what_it_took_and_says_when_to_come_back(
     let (alice, bob, chat) = pair(&relay).await;
     let mut from = alice.connect(0).await;
     let mut to = bob.connect(0).await;
-    let sent: Vec<Send> = (0..50_u8).map(|n| alice.message(chat, &bob, &[n + 1])).collect();
+    let sent: Vec<Send> = (0..300_u16).map(|n| alice.message(chat, &bob, &n.to_be_bytes())).collect();
     for send in &sent {
         from.say(FrameKind::Send, send).await;
     }
@@ -356,8 +356,11 @@ async fn a_relay_that_goes_away_answers_what_it_took_and_says_when_to_come_back(
     let bob = Person { url: running.url(), ..bob };
     let mut to = bob.connect(0).await;
     for message in stored {
-        assert_eq!(to.delivery().await.message, message, "whatever was answered is there");
+        let got = to.delivery().await;
+        assert_eq!(got.message, message, "whatever was answered is there");
+        to.ack(got.seq).await;
     }
+    assert!(to.is_quiet().await, "and whatever is there was answered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
