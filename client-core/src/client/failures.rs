@@ -115,13 +115,21 @@ impl Inner {
             Trouble::NotARelay => Error::NotARelay { url: self.me.relay_url.clone() },
             Trouble::GoingAway | Trouble::Overloaded => Error::RelayBusy,
             Trouble::Superseded => Error::Superseded,
-            Trouble::LoggedOut => Error::LoggedOut,
+            // Another relay at this address does not know this device either: then its key says more.
+            // Another relay at this address does not know this device either: then its key says more.
+            Trouble::LoggedOut => match self.http.info().await.map(|info| fingerprint(&info.relay_key.0)) {
+                Ok(offered) if offered != self.me.relay_fingerprint => self.relay_key_changed(offered),
+                _ => Error::LoggedOut,
+            },
             Trouble::RelayKeyChanged => {
                 // The handshake does not say which key it was; the relay tells everybody.
                 let offered = self.http.info().await.map(|info| fingerprint(&info.relay_key.0));
-                let offered = offered.unwrap_or_else(|_| "unknown".to_owned());
-                Error::RelayKeyChanged { pinned: self.me.relay_fingerprint.clone(), offered }
+                self.relay_key_changed(offered.unwrap_or_else(|_| "unknown".to_owned()))
             }
         }
+    }
+
+    fn relay_key_changed(&self, offered: String) -> Error {
+        Error::RelayKeyChanged { pinned: self.me.relay_fingerprint.clone(), offered }
     }
 }

@@ -150,11 +150,20 @@ impl Client {
     }
 
     pub(super) async fn wait_until_connected(&self) -> Result<(), Error> {
+        self.connected(CONNECT).await
+    }
+
+    /// Goes online and waits for the connection. A relay that is not there is told at once.
+    ///
+    /// # Errors
+    ///
+    /// What is in the way of the connection.
+    pub async fn connected(&self, timeout: Duration) -> Result<(), Error> {
         let mut connection = self.connection();
         if *connection.borrow() != Connection::Connected {
             self.go_online();
         }
-        let deadline = Instant::now() + CONNECT;
+        let deadline = Instant::now() + timeout;
         let mut patience = Patience::new();
         loop {
             let state = connection.borrow_and_update().clone();
@@ -170,6 +179,11 @@ impl Client {
                 Err(_) => return Err(self.out_of_time(patience.last).await),
             }
         }
+    }
+
+    /// What is in the way of the connection, for a person.
+    pub async fn explain(&self, trouble: &Trouble) -> Error {
+        self.inner.trouble(trouble).await
     }
 
     async fn out_of_time(&self, trouble: Option<Trouble>) -> Error {

@@ -312,6 +312,7 @@ demo-relay-sees = what the relay sees
 demo-types = { $name } ✎
 demo-watches = { $name }
 demo-keys = F2 the other side · F3 the relay off or on · Ctrl-Q quit
+demo-keys-script = Ctrl-Q quit
 demo-relay = relay
 demo-writes = writes
 demo-reads = reads

@@ -312,6 +312,7 @@ demo-relay-sees = lo que ve el relé
 demo-types = { $name } ✎
 demo-watches = { $name }
 demo-keys = F2 el otro lado · F3 relé sí o no · Ctrl-Q salir
+demo-keys-script = Ctrl-Q salir
 demo-relay = relé
 demo-writes = escribe
 demo-reads = lee

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use susurro_client_core::Secret;
 use susurro_client_core::client::Client;
+use susurro_client_core::{Error, Secret};
 use susurro_tui::i18n::{Key, Texts};
 
 use super::failure::Failure;
@@ -41,22 +41,28 @@ impl Context {
     where
         F: Future<Output = Result<Out, Failure>>,
     {
+        self.with_client_to_the_end(|client| async move {
+            tokio::select! {
+                biased;
+                outcome = work(client) => outcome,
+                number = signal::received() => Err(Failure::Signal(number)),
+            }
+        })
+    }
+
+    /// As [`with_client`](Self::with_client), for work that looks after signals itself.
+    pub(crate) fn with_client_to_the_end<F, Out>(&self, work: impl FnOnce(Client) -> F) -> Result<Out, Failure>
+    where
+        F: Future<Output = Result<Out, Failure>>,
+    {
         // Before anyone is asked for the passphrase of nothing.
         block_on(async {
-            if Client::exists(&self.profile).await {
-                Ok(())
-            } else {
-                Err(Failure::from(susurro_client_core::Error::NoProfile))
-            }
+            if Client::exists(&self.profile).await { Ok(()) } else { Err(Failure::from(Error::NoProfile)) }
         })?;
         let passphrase = self.passphrase()?;
         block_on(async {
             let client = Client::open(&self.profile, passphrase).await?;
-            let outcome = tokio::select! {
-                biased;
-                outcome = work(client.clone()) => outcome,
-                number = signal::received() => Err(Failure::Signal(number)),
-            };
+            let outcome = work(client.clone()).await;
             client.close().await;
             outcome
         })

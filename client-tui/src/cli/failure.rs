@@ -163,10 +163,10 @@ impl Failure {
             Self::TooFew { came, wanted } => {
                 texts.with(key!("cli-too-few"), &[("came", (*came).into()), ("wanted", (*wanted).into())])
             }
-            Self::Kept(error) => format!("{} {}", client(error), texts.get(key!("cli-kept"))),
+            Self::Kept(error) => format!("{}\n{}", client(error), texts.get(key!("cli-kept"))),
             Self::NotStored(peer) => texts.with(key!("cli-not-stored"), &[("name", sanitize::line(peer).into())]),
             Self::StillQueued(count, error) => {
-                format!("{} {}", client(error), texts.with(key!("cli-still-queued"), &[("count", (*count).into())]))
+                format!("{}\n{}", client(error), texts.with(key!("cli-still-queued"), &[("count", (*count).into())]))
             }
             Self::NoConversation(peer) => {
                 texts.with(key!("cli-no-conversation"), &[("name", sanitize::line(peer).into())])

@@ -12,7 +12,6 @@ mod json;
 mod log;
 mod login;
 mod logout;
-mod online;
 mod output;
 mod plain;
 mod profile;

@@ -2,6 +2,7 @@
 //! and flushed, so that a crash in between prints it again rather than never.
 
 use std::io::IsTerminal;
+use std::task::Poll;
 use std::time::Duration;
 
 use susurro_client_core::Error;
@@ -17,17 +18,17 @@ use super::context::Context;
 use super::failure::Failure;
 use super::output::Data;
 use super::plain::Plain;
-use super::{json, online, signal, talk};
+use super::{json, signal, talk};
 
 /// Messages read from the store at a time.
 const BATCH: u32 = 100;
 
 /// How long the end is put off so that the senders learn that their messages are stored here.
 /// What does not make it goes out with the next start.
-const RECEIPTS: Duration = Duration::from_secs(5);
+const RECEIPTS: Duration = Duration::from_secs(3);
 
 pub(crate) fn run(context: &Context, options: &Recv) -> Result<(), Failure> {
-    context.with_client(|client| async move {
+    context.with_client_to_the_end(|client| async move {
         let mut printer = Printer {
             data: Data::stdout(),
             me: client.me().name.to_string(),
@@ -48,6 +49,11 @@ pub(crate) fn run(context: &Context, options: &Recv) -> Result<(), Failure> {
 }
 
 async fn receive(client: &Client, texts: &Texts, options: &Recv, printer: &mut Printer<'_>) -> Result<(), Failure> {
+    // Listened to from here on, and looked at between two messages: never between printing and marking.
+    let mut signal = std::pin::pin!(signal::received());
+    if let Poll::Ready(number) = futures_util::poll!(signal.as_mut()) {
+        return Err(Failure::Signal(number));
+    }
     // Subscribed before the first look, so that nothing falls between.
     let mut events = client.events();
     let mut connection = client.connection();
@@ -75,7 +81,7 @@ async fn receive(client: &Client, texts: &Texts, options: &Recv, printer: &mut P
                 }
                 let now = connection.borrow_and_update().clone();
                 if let Connection::Blocked(trouble) = &now {
-                    return Err(online::error(client, trouble).into());
+                    return Err(client.explain(trouble).await.into());
                 }
                 if options.follow && reach.tell(&now) {
                     talk(&texts.get(if now == Connection::Connected { key!("cli-back") } else { key!("cli-lost") }));
@@ -83,14 +89,14 @@ async fn receive(client: &Client, texts: &Texts, options: &Recv, printer: &mut P
                 reach.note(now);
             }
             () = until(deadline) => break,
-            number = signal::received() => {
+            number = &mut signal => {
                 // There is no other end of following: it is the good one.
                 return if options.follow && options.count.is_none() { Ok(()) } else { Err(Failure::Signal(number)) };
             }
         }
     }
     match reach.never {
-        Some(trouble) if !reach.ever => Err(online::error(client, &trouble).into()),
+        Some(trouble) if !reach.ever => Err(client.explain(&trouble).await.into()),
         _ => printer.verdict(options.count),
     }
 }

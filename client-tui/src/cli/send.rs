@@ -14,7 +14,7 @@ use super::args::{Send, Wait};
 use super::context::Context;
 use super::failure::Failure;
 use super::output::Data;
-use super::{online, talk};
+use super::talk;
 
 /// Stands for stdin.
 const STDIN: &str = "-";
@@ -78,7 +78,7 @@ async fn send(client: &Client, peer: &AccountName, text: &str, wait: Wait, patie
             return Err(Error::ContactKeyChanged(peer.to_string()).into());
         }
         known => {
-            online::connect(client, left()).await?;
+            client.connected(left()).await?;
             if known.is_none() {
                 client.start_chat(peer.as_str()).await?;
             }

@@ -7,13 +7,12 @@ use susurro_tui::key;
 use super::args::Sync;
 use super::context::Context;
 use super::failure::Failure;
-use super::online;
 
 pub(crate) fn run(context: &Context, options: &Sync) -> Result<(), Failure> {
     let deadline = Instant::now() + options.timeout.0;
     let left = move || deadline.saturating_duration_since(Instant::now());
     let waiting = context.with_client(|client| async move {
-        let done = match online::connect(&client, left()).await {
+        let done = match client.connected(left()).await {
             Ok(()) => client.synced(left()).await,
             Err(error) => Err(error),
         };

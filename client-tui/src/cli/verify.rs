@@ -13,7 +13,7 @@ use super::args::Verify;
 use super::context::Context;
 use super::failure::Failure;
 use super::output::Data;
-use super::{online, talk};
+use super::talk;
 
 /// How long looking up a new person may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -63,7 +63,7 @@ async fn contact(client: &Client, peer: &AccountName) -> Result<Contact, Failure
     if let Some(contact) = client.contact(peer.as_str()).await? {
         return Ok(contact);
     }
-    online::connect(client, PATIENCE).await?;
+    client.connected(PATIENCE).await?;
     Ok(client.start_chat(peer.as_str()).await?)
 }
 

@@ -123,7 +123,7 @@ async fn demonstrate(
         } else {
             scripted_as_text(texts, program, folder, show, shown).await?
         };
-        Data::stdout().line(&summary)
+        Data::stdout().line(&format!("\n{summary}"))
     };
     tokio::time::timeout(DEADLINE, played).await.unwrap_or_else(|_| Err(DemoError::Late.into()))
 }

@@ -9,7 +9,6 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Clear, Paragraph};
 use susurro_tui::app::wrap::wrap;
 use susurro_tui::i18n::Texts;
-use susurro_tui::key;
 
 use super::seen::{Event, Seen};
 use super::text;
@@ -34,8 +33,8 @@ impl Rows {
     }
 }
 
-/// Draws the rows, with what is going on below them.
-pub(crate) fn draw(frame: &mut Frame, area: Rect, texts: &Texts, rows: &Rows, news: &str) {
+/// Draws the rows, below them what is going on and what keys do.
+pub(crate) fn draw(frame: &mut Frame, area: Rect, texts: &Texts, rows: &Rows, news: &str, keys: &str) {
     frame.render_widget(Clear, area);
     let block =
         Block::new().borders(Borders::LEFT | Borders::RIGHT).border_style(Style::new().add_modifier(Modifier::DIM));
@@ -47,7 +46,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, texts: &Texts, rows: &Rows, ne
         foot.extend(wrap(&legend(texts), width).into_iter().map(|line| quiet(line.to_string())));
     }
     foot.extend(wrap(news, width).into_iter().map(|line| Line::from(line.to_string())));
-    foot.extend(wrap(&texts.get(key!("demo-keys")), width).into_iter().map(|line| quiet(line.to_string())));
+    foot.extend(wrap(keys, width).into_iter().map(|line| quiet(line.to_string())));
     let foot_rows = u16::try_from(foot.len()).unwrap_or(u16::MAX).min(inner.height / 2);
     let rest = inner.height - foot_rows;
 
@@ -101,7 +100,7 @@ fn sign(event: Event) -> &'static str {
 
 fn legend(texts: &Texts) -> String {
     [Event::Stored, Event::Delivered, Event::Acknowledged]
-        .map(|event| format!("{} {}", sign(event), text::event(texts, event)))
+        .map(|event| format!("{}\u{a0}{}", sign(event), text::event(texts, event)))
         .join("  ")
 }
 
@@ -131,7 +130,7 @@ mod tests {
         }
         let texts = Texts::new(Language::English);
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        terminal.draw(|frame| draw(frame, frame.area(), &texts, &seen, "the relay runs")).unwrap();
+        terminal.draw(|frame| draw(frame, frame.area(), &texts, &seen, "the relay runs", "F2 keys")).unwrap();
         terminal.backend().to_string()
     }
 
@@ -140,7 +139,7 @@ mod tests {
         let screen = drawn(20, 22, 50);
         assert!(screen.contains("+ 3fa9 #50 611 B") && screen.contains("a10e93f2"), "{screen}");
         assert!(!screen.contains("#1 "), "{screen}");
-        assert!(screen.contains("+ stored"), "{screen}");
+        assert!(screen.contains("+\u{a0}stored"), "{screen}");
     }
 
     #[test]

@@ -210,7 +210,8 @@ impl Screen {
             let areas = areas(frame.area());
             let title = texts.get(key!("demo-relay-sees"));
             titled(frame, areas.relay, &title, Style::new().add_modifier(Modifier::BOLD));
-            pane::draw(frame, body(areas.relay), texts, rows, news);
+            let keys = texts.get(if *scripted { key!("demo-keys-script") } else { key!("demo-keys") });
+            pane::draw(frame, body(areas.relay), texts, rows, news, &keys);
             // Who types comes last and gets the cursor.
             for who in [typing.other(), *typing] {
                 if who != *typing && !areas.beside {
@@ -269,7 +270,9 @@ impl Areas {
 /// Three columns; on a small screen who types, and the relay below.
 fn areas(area: Rect) -> Areas {
     if area.width >= BESIDE.0 && area.height >= BESIDE.1 {
-        let side = (area.width - (area.width / 4).clamp(MIDDLE.0, MIDDLE.1)) / 2;
+        // Three tenths, unless the sides would become too narrow for that.
+        let middle = (area.width / 10 * 3).min(area.width - 2 * ui::SMALLEST.0).clamp(MIDDLE.0, MIDDLE.1);
+        let side = (area.width - middle) / 2;
         let middle = area.width - 2 * side;
         return Areas {
             alice: Rect { width: side, ..area },
