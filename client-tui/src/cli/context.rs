@@ -62,11 +62,22 @@ impl Context {
         let passphrase = self.passphrase()?;
         block_on(async {
             let client = Client::open(&self.profile, passphrase).await?;
+            log_connection(&client);
             let outcome = work(client.clone()).await;
             client.close().await;
             outcome
         })
     }
+}
+
+/// For whoever asked for logs: every change of the connection, until the client is closed.
+fn log_connection(client: &Client) {
+    let mut connection = client.connection();
+    tokio::spawn(async move {
+        while connection.changed().await.is_ok() {
+            tracing::debug!(connection = ?*connection.borrow_and_update(), "the connection changed");
+        }
+    });
 }
 
 /// Runs a command to its end.

@@ -26,7 +26,7 @@ pub(crate) fn manual(command: Option<&str>) -> Result<(), Failure> {
             .find_subcommand(name)
             .filter(|found| !found.is_hide_set())
             .cloned()
-            .map(|found| found.display_name(format!("susurro-{name}")))
+            .map(|found| found.display_name(format!("susurro-{name}")).version(env!("CARGO_PKG_VERSION")))
             .ok_or_else(|| Failure::NoSuchCommand(name.to_owned()))?,
     };
     let mut page = Vec::new();
