@@ -12,6 +12,10 @@ use crate::binaries;
 /// How long a relay may take to say that it listens: generous, since tests share two cores.
 const START: Duration = Duration::from_secs(60);
 
+/// Everything that anybody could make the relay log: of the libraries as well, since some write whole
+/// requests at their lowest level. (The relay takes a bare `trace` to mean its own code only.)
+const EVERYTHING: &str = "trace,susurro_server=trace";
+
 /// A relay that could not be started or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
@@ -46,7 +50,7 @@ impl Relay {
             .arg("serve")
             .arg("--data-dir")
             .arg(folder)
-            .args(["--listen", listen, "--log", "trace", "--auth-rate", "10000", "--rest-rate", "100000"])
+            .args(["--listen", listen, "--log", EVERYTHING, "--auth-rate", "10000", "--rest-rate", "100000"])
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -94,9 +94,12 @@ impl<R: CryptoRng> Engine<R> {
         }
     }
 
-    /// The tokens are no longer good, and only a password brings new ones.
+    /// The relay takes none of the tokens, and only a password brings new ones. They are kept all
+    /// the same: a refusal is signed by nobody, and an impostor at the relay's address must not
+    /// be able to log anybody out.
     pub(super) fn logged_out(&mut self) {
-        self.forget_tokens();
+        self.tokens.doubted = false;
+        self.tokens.refreshed_in_doubt = None;
         self.block(Trouble::LoggedOut);
     }
 

@@ -61,7 +61,7 @@ fn a_refused_refresh_token_is_a_logout_and_an_unanswered_one_is_not() {
     alice.wake();
     alice.answer();
     assert_eq!(alice.engine.connection(), Connection::Blocked(Trouble::LoggedOut));
-    assert!(alice.store.tokens.is_none());
+    assert!(alice.store.tokens.is_some(), "a refusal is signed by nobody: an impostor must not log anybody out");
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! The command line, as its contract words it: two people talk from their shells.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+
+use susurro_conformance::command::{Person, Said};
+use susurro_conformance::relay::Relay;
+
+fn ok(said: Said) -> Said {
+    assert_eq!(said.code, Some(0), "stdout {:?}, stderr {:?}", said.stdout, said.stderr);
+    said
+}
+
+#[test]
+fn register_send_receive_history_chats_verify_logout_and_login() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("relay");
+    let relay = Relay::start(&data, "127.0.0.1:0", &[]).unwrap();
+    let address = relay.address().to_owned();
+    let url = relay.url().to_owned();
+    let (alice, bob) = (Person::new(folder.path(), "alice"), Person::new(folder.path(), "bob"));
+    ok(alice.run(&["register", "--relay", &url, "--name", "alice"]).unwrap());
+    ok(bob.run(&["register", "--relay", &url, "--name", "bob"]).unwrap());
+
+    let sent = ok(alice.run(&["send", "bob", "first"]).unwrap());
+    assert_eq!(sent.stdout.trim().len(), 32, "the message id, alone, on stdout: {:?}", sent.stdout);
+    ok(alice.run_with(&["send", "bob", "-"], "second, ünïcödé 🦀\nof two lines\n".as_bytes()).unwrap());
+
+    let first = ok(bob.run(&["recv", "--count", "1", "--timeout", "30", "--json"]).unwrap()).json();
+    assert_eq!(first.len(), 1);
+    let message = &first[0];
+    for (field, value) in [("type", "message"), ("from", "alice"), ("to", "bob"), ("text", "first")] {
+        assert_eq!(message[field], value, "{message}");
+    }
+    assert_eq!(message["v"], 1);
+    assert_eq!(message["id"], sent.stdout.trim());
+    for field in ["chat", "sent_at", "received_at", "state"] {
+        assert!(!message[field].is_null(), "{field} is missing in {message}");
+    }
+    let second = ok(bob.run(&["recv", "--count", "1", "--timeout", "30", "--json"]).unwrap()).json();
+    assert_eq!(second[0]["text"], "second, ünïcödé 🦀\nof two lines");
+    let none = bob.run(&["recv", "--count", "1", "--timeout", "1", "--json"]).unwrap();
+    assert_eq!((none.code, none.stdout.as_str()), (Some(1), ""), "each message is printed once");
+    ok(bob.run(&["recv", "--timeout", "1"]).unwrap());
+    let history = ok(bob.run(&["history", "alice", "--json"]).unwrap()).json();
+    assert_eq!(history.len(), 2, "history prints them again");
+    assert_eq!(ok(bob.run(&["history", "alice", "--limit", "1", "--json"]).unwrap()).json().len(), 1);
+    let chats = ok(alice.run(&["chats", "--json"]).unwrap()).json();
+    assert_eq!(chats.len(), 1);
+
+    let digits = |said: Said| -> Vec<String> {
+        let groups = said.stdout.split_whitespace().filter(|w| w.len() == 5 && w.bytes().all(|b| b.is_ascii_digit()));
+        groups.map(str::to_owned).collect()
+    };
+    let of_alice = digits(ok(alice.run(&["verify", "bob"]).unwrap()));
+    let of_bob = digits(ok(bob.run(&["verify", "alice"]).unwrap()));
+    assert_eq!((of_alice.len(), &of_alice), (12, &of_bob));
+    ok(alice.run(&["verify", "bob", "--confirm"]).unwrap());
+
+    // Offline: kept, said, and sent later.
+    drop(relay);
+    let refused = alice.run(&["send", "bob", "nobody listens"]).unwrap();
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    let queued = ok(alice.run(&["send", "bob", "third, from the outbox", "--queue"]).unwrap());
+    assert!(!queued.stderr.is_empty(), "it says that the message waits");
+    let relay = Relay::start(&data, &address, &[]).unwrap();
+    ok(alice.run(&["sync"]).unwrap());
+    let third = ok(bob.run(&["recv", "--timeout", "2", "--json"]).unwrap()).json();
+    assert!(third.iter().any(|m| m["text"] == "third, from the outbox"), "{third:?}");
+
+    ok(bob.run(&["doctor"]).unwrap());
+    ok(bob.run(&["logout"]).unwrap());
+    assert_eq!(bob.run(&["send", "alice", "logged out"]).unwrap().code, Some(3));
+    ok(bob.run(&["login", "--relay", &url, "--name", "bob"]).unwrap());
+    ok(bob.run(&["send", "alice", "back again"]).unwrap());
+    let back = ok(alice.run(&["recv", "--count", "1", "--timeout", "30", "--json"]).unwrap()).json();
+    assert_eq!(back[0]["text"], "back again");
+    drop(relay);
+}
+
+#[test]
+fn wait_stored_waits_for_the_device_of_the_peer() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Relay::start(&folder.path().join("relay"), "127.0.0.1:0", &[]).unwrap();
+    let (alice, bob) = (Person::new(folder.path(), "alice"), Person::new(folder.path(), "bob"));
+    ok(alice.run(&["register", "--relay", relay.url(), "--name", "alice"]).unwrap());
+    ok(bob.run(&["register", "--relay", relay.url(), "--name", "bob"]).unwrap());
+    let late = alice.run(&["send", "bob", "nobody is there", "--wait", "stored", "--timeout", "2"]).unwrap();
+    assert_ne!(late.code, Some(0), "bob's device has not stored anything");
+    std::thread::scope(|scope| {
+        let receiving = scope.spawn(|| bob.run(&["recv", "--count", "2", "--timeout", "60", "--json"]).unwrap());
+        ok(alice.run(&["send", "bob", "now", "--wait", "stored", "--timeout", "60"]).unwrap());
+        let came = ok(receiving.join().unwrap()).json();
+        let texts: Vec<_> = came.iter().map(|m| m["text"].clone()).collect();
+        assert_eq!(texts, ["nobody is there", "now"]);
+    });
+}
