@@ -189,6 +189,32 @@ async fn readers_see_what_was_committed_and_never_less_while_a_backlog_is_writte
     writing.await.unwrap();
 }
 
+#[test]
+#[ignore = "runs as a child of `a_process_ends_well_while_its_store_is_still_at_work`"]
+fn child_that_ends_without_closing() {
+    let (started, at_work) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let store = create(&given_profile()).await;
+            for number in 1.. {
+                store.commit(&step(number % 250)).await.unwrap();
+                let _ = started.send(());
+            }
+        });
+    });
+    at_work.recv().unwrap();
+}
+
+#[test]
+fn a_process_ends_well_while_its_store_is_still_at_work() {
+    for _ in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut child, _lines) = child("child_that_ends_without_closing", directory.path());
+        let status = child.wait().unwrap();
+        assert!(status.success(), "the libraries of the store were torn down under it: {status}");
+    }
+}
+
 #[tokio::test]
 async fn a_creation_that_was_interrupted_is_begun_anew() {
     let directory = tempfile::tempdir().unwrap();

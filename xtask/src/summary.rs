@@ -19,11 +19,12 @@ pub struct Tally {
 impl Tally {
     /// Adds a line when it is the runner's verdict over a group of tests.
     ///
-    /// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; …` of `cargo test` and
-    /// `Summary [1.2s] 9 tests run: 8 passed, 1 failed, 2 skipped` of nextest.
-    pub fn add_line(&mut self, line: &str) {
+    /// Begins with `test result:` as in `test result: ok. 3 passed; 0 failed; 1 ignored; …` of
+    /// `cargo test`, or with `Summary [` as in `Summary [1.2s] 9 tests run: 8 passed, 1 failed, 2
+    /// skipped` of nextest, which also shows lines of the first kind when a test failed.
+    pub fn add_line(&mut self, line: &str, verdict: &str) {
         let line = line.trim_start();
-        if !line.starts_with("test result:") && !line.starts_with("Summary [") {
+        if !line.starts_with(verdict) {
             return;
         }
         for part in line.split([';', ',', '.', ':']) {
@@ -59,13 +60,14 @@ pub fn run(command: &mut Command, on_stderr: bool) -> Outcome<(Tally, bool)> {
     } else {
         child.stdout.take().map(|stream| Box::new(stream) as _)
     };
+    let verdict = if on_stderr { "Summary [" } else { "test result:" };
     let mut tally = Tally::default();
     if let Some(output) = output {
         let mut reader = BufReader::new(output);
         let mut line = Vec::new();
         // Bytes, not lines of text: a test may print anything.
         while reader.read_until(b'\n', &mut line).map_err(broken)? > 0 {
-            tally.add_line(&String::from_utf8_lossy(&line));
+            tally.add_line(&String::from_utf8_lossy(&line), verdict);
             let shown = if on_stderr { std::io::stderr().write_all(&line) } else { std::io::stdout().write_all(&line) };
             shown.map_err(broken)?;
             line.clear();
@@ -80,17 +82,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn verdicts_of_both_runners_are_added_and_other_lines_are_not() {
-        let mut tally = Tally::default();
-        for line in [
+    fn the_verdicts_of_a_runner_are_added_and_other_lines_are_not() {
+        let lines = [
             "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.52s\n",
             "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 4 filtered out; finished in 1.00s\n",
             "     Summary [   1.200s] 9 tests run: 8 passed (1 slow), 1 failed, 2 skipped\n",
             "7 passed; 7 failed\n",
             "test names_of_tests::result ... ok\n",
-        ] {
-            tally.add_line(line);
-        }
-        assert_eq!(tally, Tally { passed: 23, failed: 3, ignored: 3 });
+        ];
+        let tally = |verdict| {
+            let mut tally = Tally::default();
+            lines.iter().for_each(|line| tally.add_line(line, verdict));
+            tally
+        };
+        assert_eq!(tally("test result:"), Tally { passed: 15, failed: 2, ignored: 1 });
+        assert_eq!(tally("Summary ["), Tally { passed: 8, failed: 1, ignored: 2 });
     }
 }

@@ -34,6 +34,9 @@ pub(crate) enum Mode {
 
 /// Opens a connection.
 pub(crate) async fn open(path: &Path, key: &DatabaseKey, mode: Mode) -> Result<SqliteConnection, StoreError> {
+    // SQLCipher's OpenSSL tears itself down when the process ends, under connections that are still
+    // at work on threads of their own. Whoever initialises it first decides that it does not.
+    openssl_sys::init();
     // A raw key: 32 random bytes need no stretching (SQLCipher, "raw key data").
     let mut raw = Zeroizing::new(String::with_capacity(72));
     raw.push_str("\"x'");
