@@ -55,6 +55,8 @@ fn register_send_receive_history_chats_verify_logout_and_login() {
     let of_bob = digits(ok(bob.run(&["verify", "alice"]).unwrap()));
     assert_eq!((of_alice.len(), &of_alice), (12, &of_bob));
     ok(alice.run(&["verify", "bob", "--confirm"]).unwrap());
+    let chats = ok(alice.run(&["chats"]).unwrap()).stdout;
+    assert!(chats.contains("of two lines") && !chats.contains("key-verified"), "the last message, not a note: {chats}");
 
     // Offline: kept, said, and sent later.
     drop(relay);

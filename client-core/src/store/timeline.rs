@@ -32,10 +32,12 @@ impl Store {
         let mut chats = Vec::with_capacity(contacts.len());
         for row in &contacts {
             let contact = load::contact(row)?;
-            let last = query("SELECT * FROM messages WHERE peer = ? ORDER BY position DESC, rowid DESC LIMIT 1")
-                .bind(contact.name.as_str())
-                .fetch_optional(&mut *reader)
-                .await?;
+            // A note is the program's own line, not something that somebody wrote.
+            let last =
+                query("SELECT * FROM messages WHERE peer = ? AND kind <> 3 ORDER BY position DESC, rowid DESC LIMIT 1")
+                    .bind(contact.name.as_str())
+                    .fetch_optional(&mut *reader)
+                    .await?;
             let last = last.as_ref().map(message).transpose()?.map(|view| last_message(&view));
             chats.push(ChatSummary { contact, unread: number(row.try_get("unread")?), last });
         }
@@ -196,8 +198,7 @@ fn message(row: &SqliteRow) -> Result<MessageView, StoreError> {
 fn last_message(view: &MessageView) -> LastMessage {
     let preview = match &view.content {
         MessageContent::Text(text) => text.chars().take(PREVIEW_CHARACTERS).collect(),
-        MessageContent::Note(key) => key.clone(),
-        MessageContent::Unknown(_) | MessageContent::Undecryptable(_) => String::new(),
+        MessageContent::Unknown(_) | MessageContent::Undecryptable(_) | MessageContent::Note(_) => String::new(),
     };
     let (at, delivery) = match view.direction {
         Direction::Outgoing => (view.sent_at, Some(view.delivery)),
