@@ -130,7 +130,7 @@ fn a_relay_with_another_key_than_the_pinned_one_is_refused() {
     drop(other);
     let back = Relay::start(&house.folder.path().join("relay"), &address, &[]).unwrap();
     expect(0, "", house.alice.run(&["send", "bob", "after"]).unwrap());
-    let came = house.bob.run(&["recv", "--timeout", "3", "--json"]).unwrap();
+    let came = house.bob.run(&["recv", "--count", "2", "--timeout", "60", "--json"]).unwrap();
     let texts: Vec<_> = came.json().iter().map(|m| m["text"].clone()).collect();
     assert!(texts.contains(&"before".into()) && texts.contains(&"after".into()), "{texts:?}");
     drop(back);
