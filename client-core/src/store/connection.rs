@@ -1,11 +1,16 @@
 //! Connections to the SQLCipher database, its schema and its checks.
 
 use std::fmt::Write as _;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
+use std::pin::pin;
 use std::str::FromStr as _;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake};
+use std::thread::{self, Thread};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Executor as _, SqliteConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, SqliteConnection};
 use zeroize::Zeroizing;
 
 use super::error::DATABASE;
@@ -32,8 +37,68 @@ pub(crate) enum Mode {
     Read,
 }
 
+/// A connection that is closed for good when it is dropped.
+///
+/// Each works on a thread of its own, which would otherwise end some time later. When the process
+/// ends before that, SQLCipher takes its memory and its locks away under the thread, and the
+/// process dies of it, whatever it had to say with its exit code.
+pub(crate) struct Connection(Option<SqliteConnection>);
+
+impl Connection {
+    /// Closes it and tells of an error.
+    pub(crate) async fn close(mut self) -> Result<(), StoreError> {
+        if let Some(connection) = self.0.take() {
+            connection.close().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            // Nobody is left to tell of an error. What was committed is committed.
+            let _ = wait(connection.close());
+        }
+    }
+}
+
+impl Deref for Connection {
+    type Target = SqliteConnection;
+
+    #[expect(clippy::expect_used, reason = "taken only by what ends the value")]
+    fn deref(&self) -> &SqliteConnection {
+        self.0.as_ref().expect("open")
+    }
+}
+
+impl DerefMut for Connection {
+    #[expect(clippy::expect_used, reason = "taken only by what ends the value")]
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        self.0.as_mut().expect("open")
+    }
+}
+
+/// Waits for a future that another thread completes, also inside a runtime.
+fn wait<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
 /// Opens a connection.
-pub(crate) async fn open(path: &Path, key: &DatabaseKey, mode: Mode) -> Result<SqliteConnection, StoreError> {
+pub(crate) async fn open(path: &Path, key: &DatabaseKey, mode: Mode) -> Result<Connection, StoreError> {
     // SQLCipher's OpenSSL tears itself down when the process ends, under connections that are still
     // at work on threads of their own. Whoever initialises it first decides that it does not.
     openssl_sys::init();
@@ -52,14 +117,20 @@ pub(crate) async fn open(path: &Path, key: &DatabaseKey, mode: Mode) -> Result<S
         .pragma("key", raw.as_str().to_owned())
         .pragma("cipher_memory_security", "ON")
         .pragma("cipher_log_level", "NONE")
-        .pragma("temp_store", "MEMORY")
-        .pragma("secure_delete", "ON")
-        .pragma("query_only", if mode == Mode::Read { "ON" } else { "OFF" })
-        .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Full);
+        .foreign_keys(true);
+    let mut connection = Connection(Some(options.connect().await?));
+    // What looks into the file comes after, when there is something to close if that fails.
+    let query_only = if mode == Mode::Read { "ON" } else { "OFF" };
+    let settings = format!(
+        "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; PRAGMA query_only = {query_only}; \
+         PRAGMA synchronous = FULL"
+    );
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(settings))).await?;
     // The journal mode is a property of the file, and setting it writes: a reader leaves it alone.
-    let options = if mode == Mode::Read { options } else { options.journal_mode(SqliteJournalMode::Wal) };
-    Ok(options.connect().await?)
+    if mode != Mode::Read {
+        connection.execute("PRAGMA journal_mode = WAL").await?;
+    }
+    Ok(connection)
 }
 
 /// A database is whole pages, and at least one.

@@ -16,10 +16,11 @@ mod timeline;
 
 use std::path::{Path, PathBuf};
 
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::SqliteConnection;
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use zeroize::Zeroizing;
 
+use connection::Connection;
 pub use directory::Directory;
 pub use error::{KEY_FILE, StoreError};
 
@@ -80,8 +81,8 @@ pub struct NewProfile {
 /// It holds the profile's lock for as long as it lives.
 pub struct Store {
     path: PathBuf,
-    writer: Mutex<Option<SqliteConnection>>,
-    reader: Mutex<Option<SqliteConnection>>,
+    writer: Mutex<Option<Connection>>,
+    reader: Mutex<Option<Connection>>,
     directory: Mutex<Option<Directory>>,
 }
 
@@ -161,7 +162,7 @@ impl Store {
         if rows == 1 { Ok(()) } else { Err(StoreError::damaged()) }
     }
 
-    fn of(writer: SqliteConnection, reader: SqliteConnection, directory: Directory) -> Self {
+    fn of(writer: Connection, reader: Connection, directory: Directory) -> Self {
         Self {
             path: directory.path().to_owned(),
             writer: Mutex::new(Some(writer)),
@@ -171,11 +172,11 @@ impl Store {
     }
 
     async fn writer(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
-        MutexGuard::try_map(self.writer.lock().await, Option::as_mut).map_err(|_| StoreError::Closed)
+        MutexGuard::try_map(self.writer.lock().await, |open| open.as_deref_mut()).map_err(|_| StoreError::Closed)
     }
 
     async fn reader(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
-        MutexGuard::try_map(self.reader.lock().await, Option::as_mut).map_err(|_| StoreError::Closed)
+        MutexGuard::try_map(self.reader.lock().await, |open| open.as_deref_mut()).map_err(|_| StoreError::Closed)
     }
 
     /// The profile's directory.
@@ -307,7 +308,7 @@ impl Store {
         }
         if let Some(mut writer) = self.writer.lock().await.take() {
             if checkpoint {
-                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer).await?;
+                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *writer).await?;
             }
             writer.close().await?;
         }
@@ -377,7 +378,7 @@ mod tests {
         let store = create(directory.path()).await;
         for (connection, read_only) in [(&store.writer, 0), (&store.reader, 1)] {
             let mut connection = connection.lock().await;
-            let connection = connection.as_mut().unwrap();
+            let connection = connection.as_deref_mut().unwrap();
             for (pragma, expected) in [
                 ("secure_delete", 1),
                 ("synchronous", 2),
@@ -426,12 +427,12 @@ mod tests {
         std::fs::copy(place.backup(), copy.path().join("store.db")).unwrap();
         let restored = Store::open(Directory::acquire(copy.path()).unwrap(), &key()).await.unwrap();
         assert_eq!(restored.load().await.unwrap().cursor, 41);
-        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut writer).await.unwrap();
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *writer).await.unwrap();
         assert_eq!(version, 1);
 
         let good = [first, "CREATE TABLE later (x INTEGER) STRICT;"];
         connection::migrate_to(&mut writer, &place, &good).await.unwrap();
-        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut writer).await.unwrap();
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *writer).await.unwrap();
         assert_eq!(version, 2);
         assert!(!place.backup().exists(), "old keys must not stay in a copy");
     }
