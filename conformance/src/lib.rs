@@ -6,7 +6,9 @@
 
 pub mod binaries;
 pub mod command;
+pub mod list;
 pub mod relay;
 pub mod search;
+pub mod suite;
 pub mod terminal;
 pub mod wire;
