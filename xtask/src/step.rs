@@ -66,7 +66,13 @@ pub fn run(what: &str, command: &mut Command) -> Outcome {
 /// Prints the step and its command line.
 pub fn announce(what: &str, command: &Command) {
     let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
-    eprintln!("\n==> {what}\n    {} {}", name(command), arguments.join(" "));
+    say(what);
+    eprintln!("    {} {}", name(command), arguments.join(" "));
+}
+
+/// Prints a step that is no command.
+pub fn say(what: &str) {
+    eprintln!("\n==> {what}");
 }
 
 fn name(command: &Command) -> String {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::step::{self, Failure, Outcome, Scratch};
 use crate::summary::{self, Tally};
-use crate::{demo, system};
+use crate::{demo, python, system};
 
 /// Runs everything; does not stop at the first failing test.
 ///
@@ -19,6 +19,7 @@ pub fn run() -> Outcome {
          is removed at the end."
     );
     system::prepare()?;
+    python::prepare()?;
     step::run("build everything", &mut step::cargo(&["build", "--workspace", "--all-targets", "--locked"]))?;
 
     let scratch = Scratch::new("test")?;
