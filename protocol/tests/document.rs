@@ -144,16 +144,82 @@ fn the_members_of_requests_and_answers_are_those_of_the_code() {
     }
 }
 
-#[test]
-fn requirements_have_an_identifier_of_their_own() {
-    let text = document();
-    let mut seen = BTreeSet::new();
-    for id in text.split("**").skip(1).step_by(2).filter(|id| id.contains('-')) {
-        let (group, number) = id.rsplit_once('-').unwrap();
-        assert!(group.bytes().all(|b| b.is_ascii_uppercase()) && number.parse::<u16>().is_ok(), "{id}");
-        assert!(seen.insert(id), "{id} occurs twice");
+/// The items of lists that begin with an identifier: its group, its number, its words.
+fn requirements(text: &str) -> Vec<(&str, u32, String)> {
+    let mut found: Vec<(&str, u32, String)> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if let Some((id, words)) = line.strip_prefix("- **").and_then(|rest| rest.split_once("** ")) {
+            let (group, number) = id.rsplit_once('-').unwrap_or_else(|| panic!("{id} is no identifier"));
+            assert!(group.bytes().all(|b| b.is_ascii_uppercase()), "{id}");
+            found.push((group, number.parse().unwrap(), words.to_owned()));
+            inside = true;
+        } else {
+            inside &= line.starts_with("  ");
+            if inside && let Some((_, _, words)) = found.last_mut() {
+                words.push_str(line);
+            }
+        }
     }
-    assert!(seen.len() > 60, "only {} requirements were found", seen.len());
+    found
+}
+
+/// What is wrong with the requirements of a document, one line each.
+fn faults(text: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut numbers: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    for (group, number, words) in requirements(text) {
+        numbers.entry(group).or_default().push(number);
+        if !words.contains("MUST") && !words.contains("SHOULD") {
+            faults.push(format!("{group}-{number} has no level"));
+        }
+    }
+    for (group, mut numbers) in numbers {
+        numbers.sort_unstable();
+        if !numbers.iter().copied().eq(1..=u32::try_from(numbers.len()).unwrap()) {
+            faults.push(format!("{group} is not numbered from 1 without gap and repetition: {numbers:?}"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn requirements_have_a_level_and_an_identifier_of_their_own() {
+    let text = document();
+    assert_eq!(faults(&text), Vec::<String>::new());
+    assert!(requirements(&text).len() > 200, "only {} requirements were found", requirements(&text).len());
+    // An identifier in bold that does not begin an item would be seen by people alone.
+    let is_id = |word: &str| word.rsplit_once('-').is_some_and(|(_, number)| number.parse::<u32>().is_ok());
+    let bold = text.split("**").skip(1).step_by(2).filter(|word| is_id(word)).count();
+    assert_eq!(bold, requirements(&text).len() + 1, "the first bold identifier is the example of the introduction");
+    for wrong in [
+        "- **A-1** It does.",
+        "- **A-1** It MUST.\n- **A-1** It MUST.",
+        "- **A-1** It MUST.\n- **A-3** It MUST.",
+        "- **A-2** It MUST.",
+    ] {
+        assert_eq!(faults(wrong).len(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn every_error_has_a_line_that_says_what_a_client_does() {
+    let text = document();
+    let rows = table(&text, "error | as `Error`, `GoingAway` or close code");
+    let named: Vec<_> = rows.iter().map(|row| row[0].clone()).collect();
+    assert_eq!(named, ErrorCode::ALL.iter().map(|code| code.slug().to_owned()).collect::<Vec<_>>());
+    let actions: BTreeSet<_> = requirements(&text)
+        .into_iter()
+        .filter(|(group, ..)| *group == "ACT")
+        .filter_map(|(_, _, words)| Some(words.strip_prefix('*')?.split_once('*')?.0.to_owned()))
+        .collect();
+    assert_eq!(actions.len(), 8);
+    for row in rows {
+        let said = row[1..].iter().flat_map(|cell| cell.split("; ")).map(|part| part.rsplit(": ").next().unwrap());
+        for action in said.filter(|action| !["nothing", "not before the next session"].contains(action)) {
+            assert!(actions.contains(action), "{}: {action} is no action", row[0]);
+        }
+    }
 }
 
 /// The examples of section 9.1 by name, computed by the formulas that stand there.
