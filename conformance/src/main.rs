@@ -1,13 +1,15 @@
 //! `susurro-conformance`: what a relay or a client gets wrong.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use susurro_conformance::list;
+use susurro_conformance::suite::Ending;
 
 /// Checks any relay or client against docs/protocol.md.
 #[derive(Parser)]
-#[command(name = "susurro-conformance", version)]
+#[command(name = "susurro-conformance", version, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -20,11 +22,21 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let told = match Arguments::parse().command {
-        Command::List => list::run(&mut std::io::stdout().lock()),
+    let ended = match Arguments::parse().command {
+        Command::List => list::run(&mut io::stdout().lock()).map(|()| Ending::Clean),
     };
-    match told {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) | Err(_) => ExitCode::FAILURE,
+    match ended {
+        Ok(ending) => {
+            if let Some(words) = ending.words() {
+                let _ = writeln!(io::stderr(), "susurro-conformance: {words}");
+            }
+            ExitCode::from(&ending)
+        }
+        // Whoever reads has seen enough (`| head`).
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "susurro-conformance: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -77,3 +77,14 @@ pub fn that(holds: bool, expected: impl Into<String>, seen: impl Debug) -> Outco
 pub fn same<T: Debug + PartialEq>(what: &str, expected: &T, seen: &T) -> Outcome {
     that(expected == seen, format!("{what} {expected:?}"), seen)
 }
+
+/// A [`Check`] of an asynchronous function: its id, what it covers, what it tries, and the function.
+#[macro_export]
+macro_rules! check {
+    ($id:literal, [$($covers:literal),+ $(,)?], $tried:literal, $function:path) => {
+        $crate::suite::Check {
+            about: $crate::suite::About { id: $id, covers: &[$($covers),+], tried: $tried },
+            run: |target| Box::pin($function(target)),
+        }
+    };
+}
