@@ -223,6 +223,13 @@ fn nothing_counts_as_read_in_a_window_that_nobody_looks_at() {
 }
 
 #[test]
+fn every_change_of_size_draws_anew_even_one_that_changes_nothing() {
+    let mut model = talk(Trust::Unverified, vec![]);
+    let (columns, rows) = model.size;
+    assert_eq!(update(&mut model, Msg::Resize(columns, rows)), [Effect::Redraw]);
+}
+
+#[test]
 fn nothing_counts_as_read_while_a_narrow_window_shows_the_list() {
     let mut model = talk(Trust::Unverified, vec![]);
     let _ = update(&mut model, Msg::Resize(40, 15));

@@ -69,6 +69,13 @@ fn two_screens_register_chat_verify_lose_the_relay_and_recover() -> Result<(), T
     of_otto.wait_for("written in the dark")?;
     of_anna.wait_until("an empty queue", |screen| screen.contains("connected") && !screen.contains("queued"))?;
 
+    // A burst of sizes that ends where it began, which the program may see as one or as none of them: the terminal
+    // has cut its screen, and everything is drawn anew.
+    for (rows, columns) in [(15, 40), (60, 200), (10, 20), (24, 80)] {
+        of_anna.resize(size(rows), size(columns))?;
+    }
+    of_anna.wait_for("written in the dark")?;
+
     // Another size; then quit, and the screen is left clean.
     of_anna.resize(size(40), size(120))?;
     of_anna.wait_until("the wider screen", |screen| screen.lines().any(|line| line.trim_end().chars().count() > 80))?;

@@ -102,10 +102,10 @@ impl Screen {
             clock,
         };
         let (columns, rows) = screen.terminal.size()?;
-        screen.resize(columns, rows);
+        screen.resize(columns, rows)?;
         for who in [Who::Alice, Who::Bob] {
             let peer = name(people, who.other());
-            screen.take(who, Msg::ChatStarted(peer));
+            screen.take(who, Msg::ChatStarted(peer))?;
         }
         Ok(screen)
     }
@@ -145,47 +145,47 @@ impl Screen {
     fn happened(&mut self, happened: Happened) -> io::Result<Turn> {
         match happened {
             Happened::Event(None) => return Ok(Turn::Quit),
-            Happened::Event(Some(event)) => return Ok(self.pressed(event?)),
-            Happened::Told(who, msg) => self.take(who, msg),
+            Happened::Event(Some(event)) => return self.pressed(event?),
+            Happened::Told(who, msg) => self.take(who, msg)?,
             Happened::Show(Show::Seen(seen)) => self.rows.push(seen),
             Happened::Show(Show::Stage(stage)) => self.news = text::stage(&self.texts, stage),
             // The sides show these themselves.
             Happened::Show(Show::Said { .. } | Show::Arrived { .. }) => {}
             Happened::Second => {
                 for who in [Who::Alice, Who::Bob] {
-                    self.take(who, Msg::Tick(now()));
+                    self.take(who, Msg::Tick(now()))?;
                 }
             }
         }
         Ok(Turn::On)
     }
 
-    fn pressed(&mut self, event: Event) -> Turn {
+    fn pressed(&mut self, event: Event) -> io::Result<Turn> {
         match event {
-            Event::Resize(columns, rows) => self.resize(columns, rows),
+            Event::Resize(columns, rows) => self.resize(columns, rows)?,
             Event::Key(key) if key.kind == KeyEventKind::Release => {}
             Event::Key(key) if self.scripted => {
                 if leaves(key) {
-                    return Turn::Quit;
+                    return Ok(Turn::Quit);
                 }
             }
             Event::Key(KeyEvent { code: KeyCode::F(2), .. }) => self.typing = self.typing.other(),
-            Event::Key(KeyEvent { code: KeyCode::F(3), .. }) => return Turn::Relay,
+            Event::Key(KeyEvent { code: KeyCode::F(3), .. }) => return Ok(Turn::Relay),
             // Both sides can be seen, whatever else the window system thinks.
             Event::FocusGained | Event::FocusLost => {}
             event => {
                 if let Some(msg) = translate(event)
                     && !self.scripted
                 {
-                    self.take(self.typing, msg);
+                    self.take(self.typing, msg)?;
                 }
             }
         }
-        Turn::On
+        Ok(Turn::On)
     }
 
-    fn take(&mut self, who: Who, msg: Msg) {
-        self.side_mut(who).take(msg);
+    fn take(&mut self, who: Who, msg: Msg) -> io::Result<()> {
+        if self.side_mut(who).take(msg) { self.terminal.refresh() } else { Ok(()) }
     }
 
     fn side_mut(&mut self, who: Who) -> &mut Side {
@@ -195,12 +195,13 @@ impl Screen {
         }
     }
 
-    fn resize(&mut self, columns: u16, rows: u16) {
+    fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
         let areas = areas(Rect::new(0, 0, columns, rows));
         for who in [Who::Alice, Who::Bob] {
             let area = body(areas.of(who));
-            self.take(who, Msg::Resize(area.width, area.height));
+            self.take(who, Msg::Resize(area.width, area.height))?;
         }
+        Ok(())
     }
 
     fn draw(&mut self) -> io::Result<()> {
@@ -240,12 +241,14 @@ impl Side {
         side
     }
 
-    fn take(&mut self, msg: Msg) {
-        for effect in update(&mut self.model, msg) {
-            if effect != Effect::Quit {
-                self.performer.perform(effect);
-            }
+    /// Takes it in; whether the screen is to be drawn anew.
+    fn take(&mut self, msg: Msg) -> bool {
+        let effects = update(&mut self.model, msg);
+        let redraw = effects.contains(&Effect::Redraw);
+        for effect in effects.into_iter().filter(|effect| *effect != Effect::Quit) {
+            self.performer.perform(effect);
         }
+        redraw
     }
 }
 

@@ -139,18 +139,13 @@ async fn drive(
             _ = clock.tick() => Some(Msg::Tick(now())),
             () = &mut ended => Some(Msg::Terminate),
         };
-        let mut next = msg;
-        for _ in 0..BATCH {
-            let Some(msg) = next.take() else { break };
+        let more = std::iter::from_fn(|| inbox.try_recv().ok()).take(BATCH);
+        for msg in msg.into_iter().chain(more) {
             let effects = update(model, msg);
             if effects.contains(&Effect::Redraw) {
                 terminal.refresh()?;
             }
             perform_all(performer, effects);
-            next = inbox.try_recv().ok();
-        }
-        if let Some(msg) = next {
-            perform_all(performer, update(model, msg));
         }
         if model.quitting {
             return Ok(());

@@ -26,7 +26,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Paste(text) => paste(model, &text),
         Msg::Resize(columns, rows) => {
             model.size = (columns, rows);
-            Vec::new()
+            // Terminals cut and wrap what was on them, and sizes may pass faster than they are read: a burst that
+            // ends at the size it began with would otherwise leave a damaged screen that nobody draws anew.
+            vec![Effect::Redraw]
         }
         Msg::Focus(focused) => {
             model.focused = focused;
