@@ -1,9 +1,11 @@
 //! The state of one session and its two operations.
 
+mod binding;
+mod stored;
+
 use std::sync::Arc;
 
 use rand_core::CryptoRng;
-use susurro_protocol::{AccountId, DeviceId};
 use zeroize::Zeroizing;
 
 use super::header::{Header, SEALED_HEADER_BYTES};
@@ -11,66 +13,9 @@ use super::skipped::{SkippedKeys, Walk};
 use super::{CHAINS_MAX, ChainKey, HeaderKey, KEPT_MAX, MessageKey, NONCE_BYTES, RootKey, SKIP_MAX, TAG_BYTES};
 use crate::crypto::dh::DhSecret;
 use crate::crypto::error::{CryptoError, DecryptError};
-use crate::crypto::secret::Secret32;
-use crate::crypto::state::{BadState, Reader, Writer};
 
-/// Bytes of the associated data of a session: suite, transcript hash, sender, recipient.
-pub(crate) const SESSION_AD_BYTES: usize = 2 + 32 + 32 + 32;
-/// Those and the two bytes in front of every envelope.
-const HEADER_AD_BYTES: usize = SESSION_AD_BYTES + 2;
-/// Those, the nonce and the encrypted header.
-const BODY_AD_BYTES: usize = HEADER_AD_BYTES + NONCE_BYTES + SEALED_HEADER_BYTES;
-
-/// What a session is bound to; never changes.
-pub(crate) struct Binding {
-    /// Hash of the handshake's transcript.
-    pub(crate) transcript: [u8; 32],
-    /// This side.
-    pub(crate) local: (AccountId, DeviceId),
-    /// The other side.
-    pub(crate) remote: (AccountId, DeviceId),
-    /// Hash of the other side's certificate at the handshake.
-    pub(crate) remote_certificate: [u8; 32],
-    /// Hash of the initial header: tells a repeated initial message from a new handshake.
-    pub(crate) initial: [u8; 32],
-    /// Transcript hash of the session that the starter replaced; zeros for none.
-    pub(crate) replaces: [u8; 32],
-    /// Whether this side started it.
-    pub(crate) started_here: bool,
-}
-
-impl Binding {
-    fn session_ad(&self, from_here: bool) -> [u8; SESSION_AD_BYTES] {
-        let (sender, recipient) = if from_here { (self.local, self.remote) } else { (self.remote, self.local) };
-        let mut ad = [0; SESSION_AD_BYTES];
-        ad[..2].copy_from_slice(&susurro_protocol::version::SUITE.to_be_bytes());
-        ad[2..34].copy_from_slice(&self.transcript);
-        for (at, (account, device)) in [(34, sender), (66, recipient)] {
-            ad[at..at + 16].copy_from_slice(account.as_bytes());
-            ad[at + 16..at + 32].copy_from_slice(device.as_bytes());
-        }
-        ad
-    }
-
-    fn header_ad(&self, from_here: bool, preamble: [u8; 2]) -> [u8; HEADER_AD_BYTES] {
-        let mut ad = [0; HEADER_AD_BYTES];
-        ad[..SESSION_AD_BYTES].copy_from_slice(&self.session_ad(from_here));
-        ad[SESSION_AD_BYTES..].copy_from_slice(&preamble);
-        ad
-    }
-}
-
-fn body_ad(
-    header_ad: &[u8; HEADER_AD_BYTES],
-    nonce: &[u8; NONCE_BYTES],
-    sealed_header: &[u8; SEALED_HEADER_BYTES],
-) -> [u8; BODY_AD_BYTES] {
-    let mut ad = [0; BODY_AD_BYTES];
-    ad[..HEADER_AD_BYTES].copy_from_slice(header_ad);
-    ad[HEADER_AD_BYTES..HEADER_AD_BYTES + NONCE_BYTES].copy_from_slice(nonce);
-    ad[HEADER_AD_BYTES + NONCE_BYTES..].copy_from_slice(sealed_header);
-    ad
-}
+pub(crate) use binding::Binding;
+use binding::body_ad;
 
 /// What key agreement gives: the root key and the first header key of each side.
 pub(crate) struct FirstKeys {
@@ -415,93 +360,6 @@ impl Session {
             next_receiving_header: self.next_receiving_header.duplicate(),
             former: self.former.clone(),
         }
-    }
-
-    /// Appends the state.
-    pub(crate) fn write(&self, out: &mut Writer) {
-        let binding = &self.binding;
-        out.raw(&binding.transcript);
-        for (account, device) in [binding.local, binding.remote] {
-            out.raw(account.as_bytes()).raw(device.as_bytes());
-        }
-        out.raw(&binding.remote_certificate).raw(&binding.initial).raw(&binding.replaces);
-        out.u8(binding.started_here.into()).raw(self.root.0.expose());
-        out.u8(self.remote_ratchet.is_some().into()).raw(&self.remote_ratchet.unwrap_or_default());
-        out.u8(self.sending.is_some().into());
-        if let Some(chain) = &self.sending {
-            out.raw(chain.ratchet.expose()).raw(chain.ratchet.public());
-            out.raw(chain.header_key.0.expose()).raw(chain.chain_key.0.expose()).u32(chain.n);
-        }
-        out.raw(self.next_sending_header.0.expose()).u32(self.previous_length);
-        out.u8(self.receiving.is_some().into());
-        if let Some(chain) = &self.receiving {
-            out.raw(chain.header_key.0.expose()).raw(chain.chain_key.0.expose()).u32(chain.n);
-            chain.skipped.write(out);
-        }
-        out.raw(self.next_receiving_header.0.expose()).count(self.former.len());
-        for chain in &self.former {
-            out.raw(chain.header_key.0.expose()).u32(chain.length);
-            chain.skipped.write(out);
-        }
-    }
-
-    /// Reads what [`write`](Self::write) has written.
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, BadState> {
-        let secret = |reader: &mut Reader<'_>| reader.array().map(Secret32::copy_of);
-        let party = |reader: &mut Reader<'_>| -> Result<_, BadState> {
-            Ok((AccountId::from_bytes(*reader.array()?), DeviceId::from_bytes(*reader.array()?)))
-        };
-        let binding = Arc::new(Binding {
-            transcript: *reader.array()?,
-            local: party(reader)?,
-            remote: party(reader)?,
-            remote_certificate: *reader.array()?,
-            initial: *reader.array()?,
-            replaces: *reader.array()?,
-            started_here: reader.flag()?,
-        });
-        let root = RootKey(secret(reader)?);
-        let (known, ratchet) = (reader.flag()?, *reader.array()?);
-        let sending = if reader.flag()? {
-            let (own, public) = (reader.array()?, *reader.array()?);
-            Some(SendingChain {
-                ratchet: DhSecret::from_stored(own, public),
-                header_key: HeaderKey(secret(reader)?),
-                chain_key: ChainKey(secret(reader)?),
-                n: reader.u32()?,
-            })
-        } else {
-            None
-        };
-        let next_sending_header = HeaderKey(secret(reader)?);
-        let previous_length = reader.u32()?;
-        let receiving = if reader.flag()? {
-            Some(ReceivingChain {
-                header_key: HeaderKey(secret(reader)?),
-                chain_key: ChainKey(secret(reader)?),
-                n: reader.u32()?,
-                skipped: SkippedKeys::read(reader)?,
-            })
-        } else {
-            None
-        };
-        let next_receiving_header = HeaderKey(secret(reader)?);
-        let mut former = Vec::new();
-        for _ in 0..reader.count(32)? {
-            let (header_key, length) = (HeaderKey(secret(reader)?), reader.u32()?);
-            former.push(Arc::new(FormerChain { header_key, length, skipped: SkippedKeys::read(reader)? }));
-        }
-        Ok(Self {
-            binding,
-            root,
-            remote_ratchet: known.then_some(ratchet),
-            sending,
-            next_sending_header,
-            previous_length,
-            receiving,
-            next_receiving_header,
-            former,
-        })
     }
 }
 

@@ -3,9 +3,12 @@
 
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
+use susurro_protocol::{AccountId, DeviceId};
 
 use super::*;
 use crate::crypto::ratchet::{KEPT_SECONDS, SKIP_MAX};
+use crate::crypto::secret::Secret32;
+use crate::crypto::state::{Reader, Writer};
 
 const NOW: u64 = 1_800_000_000;
 
