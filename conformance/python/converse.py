@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Holds conversations with the real `susurro` through a real relay, and ends with 0 only when everything arrived.
+
+    python3 converse.py --relay http://127.0.0.1:8080 --susurro target/debug/susurro [--messages 100]
+
+Two conversations: the first is begun by this program, the second by `susurro`, which is driven by its command line. In each,
+texts go both ways in turns of changing length, so that the ratchet steps on both sides; receipts are sent and awaited; a content
+of an unknown type goes out; the connection is lost with deliveries not stored, with deliveries stored and not acknowledged,
+and with a message sent and not answered; and at the end both sides show the same texts, once, in order, and the same safety
+number. A line on stdout says what was done.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from susurro import account, contents
+from susurro.client import Client
+
+DEADLINE = 120
+# How many texts go one way before it turns: single ones, and bursts.
+TURNS = (1, 1, 2, 1, 3, 5, 1, 2, 1, 4, 7, 1)
+UNKNOWN_TYPE = 4000
+
+
+class Failed(Exception):
+    """What was expected did not happen."""
+
+
+def check(condition: bool, what: str) -> None:
+    """Fails with `what` unless the condition holds."""
+    if not condition:
+        raise Failed(what)
+
+
+class Susurro:
+    """A profile of `susurro`, by its command line (docs/cli.md)."""
+
+    def __init__(self, program: Path, folder: Path, name: str):
+        self.name = name
+        self.command = [str(program), "--profile", str(folder)]
+        self.environment = {
+            **os.environ,
+            "SUSURRO_PASSWORD": secrets.token_hex(8),
+            "SUSURRO_PASSPHRASE": secrets.token_hex(8),
+            "SUSURRO_LANG": "en",
+        }
+
+    def run(self, *arguments: str) -> str:
+        """Stdout of a command that has to succeed."""
+        done = subprocess.run(
+            [*self.command, *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Failed(f"susurro {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def lines(self, *arguments: str) -> list[dict]:
+        """Stdout of a command with `--json`."""
+        return [json.loads(line) for line in self.run(*arguments, "--json").splitlines()]
+
+
+class Conversation:
+    """Both sides, and what was said so far."""
+
+    def __init__(self, client: Client, password: str, susurro: Susurro, pool: concurrent.futures.Executor):
+        self.client = client
+        self.password = password
+        self.susurro = susurro
+        self.pool = pool
+        self.said: list[tuple[str, str, str]] = []  # message id, from, text
+        self.received = 0  # how many of the client's own list of shown messages were checked
+
+    def run(self, *arguments: str) -> str:
+        """A command of `susurro`, while the client keeps its connection alive."""
+        running = self.pool.submit(self.susurro.run, *arguments)
+        while not running.done():
+            self.client.pump(0.1)
+        return running.result()
+
+    def text(self, sender: str) -> str:
+        """The next text: of every size that padding knows, and not only ASCII."""
+        number = len(self.said)
+        return f"{number} of {sender}: ¿qué tal? 🦀 " + "x" * (number * number * 2)
+
+    def from_client(self, count: int) -> None:
+        """Texts to `susurro`, which prints each once, in order; the relay took them and receipts come back."""
+        start = len(self.said)
+        for _ in range(count):
+            text = self.text(self.client.state.name)
+            message = self.client.send_text(self.susurro.name, text)
+            self.said.append((message.hex(), self.client.state.name, text))
+        self.await_printed(self.said[start:])
+
+    def await_printed(self, expected: list[tuple[str, str, str]]) -> None:
+        """`susurro` prints exactly these messages, and they are confirmed."""
+        printed = self.run("recv", "--count", str(len(expected)), "--timeout", "60", "--json")
+        came = [json.loads(line) for line in printed.splitlines()]
+        check(
+            [(one["id"], one["from"], one.get("text")) for one in came] == expected,
+            f"susurro printed {[one['id'] for one in came]} instead of {[one[0] for one in expected]}",
+        )
+        messages = self.client.state.messages
+        self.client.pump_until(
+            lambda: all(messages[bytes.fromhex(one[0])].state in ("stored", "read") for one in expected),
+            60,
+            "receipts of what susurro printed",
+        )
+
+    def from_susurro(self, count: int) -> None:
+        """Texts of `susurro`; the client shows each once, in order."""
+        for _ in range(count):
+            text = self.text(self.susurro.name)
+            message = self.run("send", self.client.state.name, text).strip()
+            self.said.append((message, self.susurro.name, text))
+        self.await_shown()
+
+    def await_shown(self) -> None:
+        """The client has shown exactly what `susurro` has said."""
+        expected = [one for one in self.said if one[1] == self.susurro.name][self.received :]
+        self.client.pump_until(lambda: len(self.client.shown) >= len(expected), 60, "a message of susurro")
+        shown = [(one.id.hex(), self.susurro.name, one.text) for one in self.client.shown]
+        check(shown == expected, f"shown {[one[0] for one in shown]} instead of {[one[0] for one in expected]}")
+        self.received += len(expected)
+        self.client.shown.clear()
+
+    def reconnect(self) -> None:
+        """A lost connection, and this program started anew from what was durable."""
+        self.client.cut()
+        self.client = Client(self.client.store.folder)
+
+    # --- what happens in the middle ---
+
+    def lose_before_the_commit(self) -> None:
+        """A delivery comes and is not stored: it comes again (DLV-2)."""
+        self.client.cut()
+        text = self.text(self.susurro.name)
+        message = self.susurro.run("send", self.client.state.name, text).strip()
+        self.said.append((message, self.susurro.name, text))
+        self.client.connect()
+        came = self.client.connection.receive(60)
+        check(came is not None and came[1].message.hex() == message, "the relay did not deliver what was waiting")
+        position = came[1].seq
+        self.client.cut()
+        account.login(self.client.store.folder, self.password)
+        self.reconnect()
+        self.client.connect()
+        self.await_shown()
+        check(self.client.state.cursor == position, "a delivery that came again has another position (DLV-1)")
+
+    def lose_before_the_acknowledgement(self) -> None:
+        """Deliveries are stored and not acknowledged: they come again and are not shown again (DLV-4)."""
+        texts = [self.text(self.susurro.name)]
+        message = self.susurro.run("send", self.client.state.name, texts[0]).strip()
+        self.said.append((message, self.susurro.name, texts[0]))
+        while bytes.fromhex(message) not in self.client.state.messages:
+            check(self.client.pump(60, hold_cursor=True), "the relay did not deliver")
+        expected = self.client.state.cursor
+        self.await_shown()
+        self.client.cut()
+        account.refresh(self.client.store.folder)
+        self.reconnect()
+        self.client.connect()
+        self.client.pump_until(lambda: self.client.state.cursor > expected, 60, "the delivery coming again")
+        check(not self.client.shown, "a message that came again was shown again (DLV-4)")
+
+    def lose_before_the_answer(self) -> None:
+        """A message is sent and `Stored` not awaited: the same bytes go again and arrive once (SEND-2, SEND-7)."""
+        text = self.text(self.client.state.name)
+        message = self.client.send_text(self.susurro.name, text)
+        self.said.append((message.hex(), self.client.state.name, text))
+        self.reconnect()
+        check(len(self.client.state.outbox) == 1, "the message that was not answered is not in the outbox")
+        self.client.connect()
+        self.client.pump_until(lambda: not self.client.state.outbox, 60, "an answer to what was sent again")
+        self.await_printed(self.said[-1:])
+
+    def unknown_type(self) -> None:
+        """A content of a type that no version has defined: `susurro` keeps it and says that something came (CON-2)."""
+        message = self.client.send_content(self.susurro.name, UNKNOWN_TYPE, b"\x91\x01")
+        (came,) = [
+            json.loads(line) for line in self.run("recv", "--count", "1", "--timeout", "60", "--json").splitlines()
+        ]
+        check(
+            (came["id"], came["type"], came.get("content_type")) == (message.hex(), "unknown", UNKNOWN_TYPE),
+            f"susurro made {came} of an unknown type",
+        )
+
+    def compare(self) -> None:
+        """Both histories, in the same order, and the safety number."""
+        name, peer = self.client.state.name, self.susurro.name
+        history = [
+            (one["id"], one["from"], one["text"])
+            for one in self.susurro.lines("history", name, "--limit", str(len(self.said) + 10))
+            if one["type"] == "message"
+        ]
+        check(history == self.said, "susurro's history is not what was said, in order")
+        kept = {one.id.hex() for one in self.client.state.messages.values() if one.kind == contents.TEXT}
+        check(kept == {one[0] for one in self.said}, "the client's own store is not what was said")
+        check(not self.client.state.unreadable, f"could not be read: {self.client.state.unreadable}")
+        printed = self.susurro.run("verify", name).split()
+        digits = [word for word in printed if len(word) == 5 and word.isdigit()]
+        check(" ".join(digits) == self.client.safety_number(peer), "the safety numbers differ")
+
+
+def converse(talk: Conversation, messages: int, susurro_begins: bool) -> None:
+    """One conversation."""
+    # Each of the three losses says one text more.
+    turns = []
+    while (left := messages - 3 - sum(turns)) > 0:
+        turns.append(min(TURNS[len(turns) % len(TURNS)], left))
+    middle = len(turns) // 2
+    for number, count in enumerate(turns):
+        if number == middle:
+            talk.lose_before_the_commit()
+            talk.unknown_type()
+            talk.lose_before_the_answer()
+            talk.lose_before_the_acknowledgement()
+        if (number % 2 == 0) == susurro_begins:
+            talk.from_susurro(count)
+        else:
+            talk.from_client(count)
+    check(len(talk.said) == messages, "not as many texts as were asked for")
+    talk.compare()
+
+
+def main() -> int:
+    """Runs both conversations; the exit code."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--relay", required=True, help="address of a relay, as http://127.0.0.1:8080")
+    arguments.add_argument("--susurro", required=True, type=Path, help="the program")
+    arguments.add_argument("--messages", type=int, default=100, help="texts of each conversation")
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        for susurro_begins in (False, True):
+            who = f"{'susurro' if susurro_begins else 'python'}-{secrets.token_hex(4)}"
+            home = Path(folder) / who
+            susurro = Susurro(given.susurro, home / "profile", f"rust-{who}")
+            susurro.run("register", "--relay", given.relay, "--name", susurro.name)
+            password = secrets.token_hex(8)
+            account.register(home / "python", given.relay, f"python-{who}", password)
+            client = Client(home / "python")
+            client.connect()
+            talk = Conversation(client, password, susurro, pool)
+            try:
+                converse(talk, given.messages, susurro_begins)
+            except (Failed, TimeoutError) as failure:
+                print(f"failed after {len(talk.said)} texts: {failure}", file=sys.stderr)
+                return 1
+            finally:
+                talk.client.close()
+            sent = sum(1 for one in talk.said if one[1] == talk.client.state.name)
+            print(
+                f"begun by {'susurro' if susurro_begins else 'this program'}: {len(talk.said)} texts, {sent} of them "
+                f"from here, all once and in order; the same safety number"
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

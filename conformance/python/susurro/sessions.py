@@ -1,0 +1,147 @@
+"""The sessions with one remote device, and which of them sends: sections 16.3 and 17.1."""
+
+import copy
+from dataclasses import dataclass, field
+
+from . import primitives
+from .errors import Refused
+from .keys import Bundle, Certificate
+from .limits import RECEIVE_ONLY_SESSIONS_MAX
+from .pqxdh import NO_SESSION, InitialHeader, ResponderPrekeys, initiate, respond
+from .ratchet import Envelope, Ratchet
+
+
+@dataclass
+class Session:
+    """A session: its ratchet, how it began, and what the selection needs to know."""
+
+    ratchet: Ratchet
+    initial: bytes
+    started_here: bool
+    certificate_hash: bytes  # of the remote device when it began (SEL-3)
+    received: bool = False
+
+    @property
+    def transcript(self) -> bytes:
+        """The transcript hash."""
+        return self.ratchet.transcript
+
+    @property
+    def replaces(self) -> bytes:
+        """The transcript hash of the session that it names as replaced, or zeros."""
+        return InitialHeader.decode(self.initial).replaced
+
+    def encrypt(self, content: bytes, random: bytes | None = None, ratchet_private: bytes | None = None) -> bytes:
+        """An envelope, with the initial header until the other side has answered (section 16.2)."""
+        initial = self.initial if self.started_here and not self.received else None
+        return self.ratchet.encrypt(content, initial, random or primitives.random(24), ratchet_private)
+
+
+@dataclass
+class PeerSessions:
+    """All sessions with one remote device: one that sends, and at most five that only receive."""
+
+    sending: Session | None = None
+    receiving: list[Session] = field(default_factory=list)  # the oldest first
+
+    def all(self) -> list[Session]:
+        """The one that sends first, then the others, the newest first."""
+        return ([self.sending] if self.sending else []) + self.receiving[::-1]
+
+    def start(
+        self,
+        own: Certificate,
+        identity_private: bytes,
+        bundle: Bundle,
+        ephemeral: bytes | None = None,
+        ratchet_private: bytes | None = None,
+        kem_message: bytes | None = None,
+    ) -> Session:
+        """Starts a session; it sends, and the one that sent until then only receives (SEL-1)."""
+        replaced = self.sending.transcript if self.sending else NO_SESSION
+        header, agreed = initiate(
+            own, identity_private, bundle, replaced, ephemeral or primitives.random(32), kem_message
+        )
+        their = bundle.certificate
+        ratchet = Ratchet.initiator(
+            agreed,
+            own.account + own.device,
+            their.account + their.device,
+            bundle.signed_prekey[1],
+            ratchet_private or primitives.random(32),
+        )
+        session = Session(ratchet, header.encode(), True, their.hash)
+        self._send_with(session)
+        return session
+
+    def open_known(self, envelope: Envelope, certificate: Certificate, now: float) -> bytes | None:
+        """The content of an envelope of a session that is here, None when its initial header is of a new one (KA-4).
+
+        Nothing changes unless the whole message was right (RAT-1).
+        """
+        known = [session for session in self.all() if session.certificate_hash == certificate.hash]  # SEL-3
+        if envelope.initial is not None:
+            known = [one for one in known if not one.started_here and one.initial == envelope.initial]
+            if not known:
+                return None
+        for session in known:
+            ratchet = copy.deepcopy(session.ratchet)
+            try:
+                content = ratchet.decrypt(envelope, now)
+            except Refused as refused:
+                if refused.name == "no-session":
+                    continue
+                raise
+            session.ratchet = ratchet
+            session.received = True
+            return content
+        if envelope.initial is not None:
+            raise Refused("tampered", "the session of this initial header does not open the message behind it")
+        raise Refused("no-session", "no session here opens this message")
+
+    def open_first(
+        self,
+        envelope: Envelope,
+        own: Certificate,
+        identity_private: bytes,
+        their: Certificate,
+        prekeys: ResponderPrekeys,
+        now: float,
+    ) -> bytes:
+        """The content of the first message of a session that the other side started, which is then admitted."""
+        header = InitialHeader.decode(envelope.initial)
+        agreed = respond(own, identity_private, their, header, prekeys)
+        ratchet = Ratchet.responder(agreed, own.account + own.device, their.account + their.device, prekeys.signed)
+        try:
+            content = ratchet.decrypt(envelope, now)
+        except Refused as refused:
+            if refused.name == "no-session":
+                raise Refused("tampered", "the message behind a new initial header does not open") from None
+            raise
+        self._admit(Session(ratchet, envelope.initial, False, their.hash, received=True))
+        return content
+
+    def _admit(self, new: Session) -> None:
+        """Which session sends, after the first message of `new` was authenticated (SEL-2)."""
+        here = self.all()
+        if any(not one.started_here and one.replaces == new.transcript for one in here):
+            self._only_receive(new)
+        elif self.sending is None or new.replaces == self.sending.transcript:
+            self._send_with(new)
+        elif self.sending.started_here and (
+            not self.sending.received or any(new.replaces == one.transcript for one in self.receiving)
+        ):
+            if new.transcript < self.sending.transcript:
+                self._send_with(new)
+            else:
+                self._only_receive(new)
+        else:
+            self._send_with(new)
+
+    def _send_with(self, session: Session) -> None:
+        if self.sending is not None:
+            self._only_receive(self.sending)
+        self.sending = session
+
+    def _only_receive(self, session: Session) -> None:
+        self.receiving = (self.receiving + [session])[-RECEIVE_ONLY_SESSIONS_MAX:]
