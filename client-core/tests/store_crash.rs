@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use support::{create, incoming, name, open, outgoing};
 use susurro_client_core::model::Delivery;
 use susurro_client_core::store::port::Mutation;
-use susurro_client_core::store::{Directory, StoreError};
+use susurro_client_core::store::{DatabaseKey, Directory, Store, StoreError};
 use susurro_client_core::{Client, Error, Secret};
 use susurro_protocol::{DeviceId, MessageId};
 use zeroize::Zeroizing;
@@ -204,11 +204,73 @@ fn child_that_ends_without_closing() {
 
 #[test]
 fn a_process_ends_well_right_after_a_store_was_dropped() {
-    for _ in 0..20 {
+    ends_well("child_that_ends_without_closing", 20);
+}
+
+#[test]
+#[ignore = "runs as a child of `a_process_ends_well_under_a_store_that_is_at_work`"]
+fn child_that_ends_under_a_store_at_work() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = std::sync::Arc::new(runtime.block_on(create(&given_profile())));
+    let (committed, first) = std::sync::mpsc::channel();
+    let writer = store.clone();
+    runtime.spawn(async move {
+        for number in (1..=u8::MAX).cycle() {
+            writer.commit(&step(number)).await.unwrap();
+            let _ = committed.send(());
+        }
+    });
+    runtime.spawn(async move {
+        loop {
+            store.timeline(&name("bob"), None, 1000).await.unwrap();
+        }
+    });
+    first.recv().unwrap();
+    // Nothing is dropped and nobody stops: as a program that leaves for good from anywhere.
+    std::process::exit(0);
+}
+
+#[test]
+fn a_process_ends_well_under_a_store_that_is_at_work() {
+    ends_well("child_that_ends_under_a_store_at_work", 50);
+}
+
+#[test]
+#[ignore = "runs as a child of `a_process_ends_well_while_a_store_is_opened`"]
+fn child_that_ends_while_it_opens_a_store() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let profile = given_profile();
+    let store = runtime.block_on(create(&profile));
+    runtime.block_on(store.close()).unwrap();
+    let (opened, first) = std::sync::mpsc::channel();
+    runtime.spawn(async move {
+        loop {
+            drop(open(&profile).await.unwrap());
+            // The wrong key: a connection that fails midway.
+            let wrong = DatabaseKey::new(Zeroizing::new([1; 32]));
+            Store::open(Directory::acquire(&profile).unwrap(), &wrong).await.unwrap_err();
+            let _ = opened.send(());
+        }
+    });
+    first.recv().unwrap();
+    std::process::exit(0);
+}
+
+#[test]
+fn a_process_ends_well_while_a_store_is_opened() {
+    ends_well("child_that_ends_while_it_opens_a_store", 30);
+}
+
+/// Each child ends at another moment of its work, so there are several of them.
+fn ends_well(test: &str, children: usize) {
+    for number in 1..=children {
         let directory = tempfile::tempdir().unwrap();
-        let (mut child, _lines) = child("child_that_ends_without_closing", directory.path());
+        let (mut child, _lines) = child(test, directory.path());
         let status = child.wait().unwrap();
-        assert!(status.success(), "the libraries of the store were torn down under it: {status}");
+        assert!(
+            status.success(),
+            "child {number}: {status}. Was SQLCipher built with the flags of .cargo/config.toml (docs/adr/0010)?"
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! Exit codes: the one table from whose fault something was to the number a script sees.
 
-use std::process::ExitCode;
+use std::io::Write as _;
 
 use susurro_client_core::Fault;
 
@@ -33,14 +33,20 @@ pub(crate) const fn code(fault: Fault) -> u8 {
     }
 }
 
-/// The exit status for a fault.
-pub(crate) fn status(fault: Fault) -> ExitCode {
-    ExitCode::from(code(fault))
+/// The exit code after a signal with this number.
+pub(crate) const fn signalled(signal: u8) -> u8 {
+    SIGNALLED.saturating_add(signal)
 }
 
-/// The exit status after a signal with this number.
-pub(crate) fn signalled(signal: u8) -> ExitCode {
-    ExitCode::from(SIGNALLED.saturating_add(signal))
+/// Ends the process with this code, without what libraries do at its end.
+///
+/// SQLCipher, built without the flags of this repository, would take its memory away under a
+/// connection that is still at work, and the process would die of that instead (docs/adr/0010).
+pub(crate) fn leave(code: u8) -> ! {
+    // Nobody is left to tell of an error.
+    let _ = std::io::stdout().flush();
+    let _ = std::io::stderr().flush();
+    signal_hook::low_level::exit(code.into())
 }
 
 #[cfg(test)]

@@ -4,8 +4,6 @@ mod cli;
 mod demo;
 mod exit;
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cli::run()
+fn main() {
+    exit::leave(cli::run())
 }

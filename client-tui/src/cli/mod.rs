@@ -25,7 +25,6 @@ mod sync;
 mod verify;
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
@@ -41,29 +40,32 @@ use crate::{demo, exit};
 use args::{Arguments, Command};
 use context::Context;
 
-/// Runs the program.
-pub(crate) fn run() -> ExitCode {
+/// The exit code of a program that did what it was asked.
+const DONE: u8 = 0;
+
+/// Runs the program, and gives its exit code.
+pub(crate) fn run() -> u8 {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help that nobody reads to its end is no failure.
             let _ = error.print();
-            return if error.use_stderr() { exit::status(Fault::Usage) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() { exit::code(Fault::Usage) } else { DONE };
         }
     };
     let texts = Arc::new(Texts::new(Language::from_environment()));
     let headline = headline(arguments.command.as_ref());
     let profile = profile::directory(arguments.profile.clone());
     match execute(&arguments, profile.as_deref(), &texts) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => DONE,
         // Who read has enough; what was not written stays unprinted.
-        Err(Failure::ReaderGone) => ExitCode::SUCCESS,
+        Err(Failure::ReaderGone) => DONE,
         Err(Failure::Signal(number)) => exit::signalled(number),
         Err(failure) => {
             if let Some(explanation) = failure.explain(&texts, profile.as_deref().unwrap_or(Path::new(""))) {
                 talk(&format!("susurro: {}\n{explanation}", texts.get(failure.headline().unwrap_or(headline))));
             }
-            exit::status(failure.fault())
+            exit::code(failure.fault())
         }
     }
 }
