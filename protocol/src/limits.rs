@@ -88,5 +88,8 @@ pub const ACCESS_SECONDS: u64 = 3600;
 /// Seconds a refresh token lives.
 pub const REFRESH_SECONDS: u64 = 30 * 24 * 3600;
 
+/// Seconds after its exchange in which a refresh token is taken again, while nothing that came of it was used.
+pub const REFRESH_GRACE_SECONDS: u64 = 60;
+
 /// Seconds a login nonce is accepted.
 pub const LOGIN_NONCE_SECONDS: u64 = 300;

@@ -168,7 +168,8 @@ pub struct TokenResponse {
 /// `POST /auth/refresh`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct RefreshRequest {
-    /// The last refresh token. Showing an older one revokes all of its family.
+    /// The last refresh token, or the one before when the answer to it was lost. Showing any other
+    /// revokes all of its family.
     pub refresh_token: String,
 }
 

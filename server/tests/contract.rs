@@ -8,6 +8,7 @@ use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList};
+use susurro_protocol::limits::REFRESH_GRACE_SECONDS;
 use susurro_protocol::rest::{AUTH_SCHEME, StretchParams};
 use susurro_protocol::version::SUITE;
 use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
@@ -85,7 +86,8 @@ contract!(
     prekeys_are_published_counted_and_given_out_once,
     many_claims_at_once_share_nothing,
     refresh_tokens_rotate_and_reuse_ends_the_family,
-    many_rotations_of_one_token_at_once_grant_one,
+    a_refresh_token_whose_answer_was_lost_is_taken_again,
+    of_many_rotations_of_one_token_at_once_one_token_is_good,
     families_are_forgotten_when_they_are_over,
 );
 
@@ -405,11 +407,13 @@ async fn refresh_tokens_rotate_and_reuse_ends_the_family(bench: Bench) {
         bench.store.rotate(RefreshHash([shown; 32]), RefreshHash([new; 32]), now, expires).await.unwrap()
     };
     assert_eq!(rotate(9, 8, 1, 200).await, Rotation::Unknown);
-    assert_eq!(rotate(1, 2, 1, 200).await, Rotation::Rotated { account: alice, device: device(1), family: id });
+    let rotated = |family| Rotation::Rotated { account: alice, device: device(1), family };
+    assert_eq!(rotate(1, 2, 1, 200).await, rotated(id));
+    assert_eq!(rotate(2, 3, 1, 200).await, rotated(id));
     assert_eq!(bench.store.is_revoked(id).await, Ok(false));
-    assert_eq!(rotate(1, 3, 2, 200).await, Rotation::Reused(id));
+    assert_eq!(rotate(1, 4, 2, 200).await, Rotation::Reused(id), "its successor was used");
     assert_eq!(bench.store.is_revoked(id).await, Ok(true));
-    assert_eq!(rotate(2, 4, 2, 200).await, Rotation::Revoked);
+    assert_eq!(rotate(3, 5, 2, 200).await, Rotation::Revoked);
 
     bench.store.begin(family(alice, 2, 21, 100)).await.unwrap();
     assert_eq!(rotate(21, 22, 100, 300).await, Rotation::Expired);
@@ -418,7 +422,40 @@ async fn refresh_tokens_rotate_and_reuse_ends_the_family(bench: Bench) {
     assert_eq!(rotate(21, 22, 1, 300).await, Rotation::Revoked);
 }
 
-async fn many_rotations_of_one_token_at_once_grant_one(bench: Bench) {
+async fn a_refresh_token_whose_answer_was_lost_is_taken_again(bench: Bench) {
+    let alice = add(&bench, "alice", 1).await.id;
+    let rotate = async |shown, new, now| {
+        bench.store.rotate(RefreshHash([shown; 32]), RefreshHash([new; 32]), now, 1_000_000).await.unwrap()
+    };
+    let repeated = |id| Rotation::Repeated { account: alice, device: device(1), family: FamilyId([id; 16]) };
+    let grace = REFRESH_GRACE_SECONDS * 1000;
+
+    // The new token of the last answer is the good one, and the chain goes on from there.
+    bench.store.begin(family(alice, 1, 1, 100)).await.unwrap();
+    assert!(matches!(rotate(1, 2, 10).await, Rotation::Rotated { .. }));
+    assert_eq!(rotate(1, 3, 20).await, repeated(1));
+    assert_eq!(rotate(1, 4, 10 + grace - 1).await, repeated(1));
+    assert!(matches!(rotate(4, 5, grace).await, Rotation::Rotated { .. }));
+    assert_eq!(rotate(4, 6, grace + 1).await, repeated(1));
+    assert!(matches!(rotate(6, 7, grace + 2).await, Rotation::Rotated { .. }));
+    assert_eq!(rotate(4, 8, grace + 3).await, Rotation::Reused(FamilyId([1; 16])), "its successor was used");
+
+    // The token of an answer that was replaced counts as exchanged.
+    bench.store.begin(family(alice, 2, 21, 100)).await.unwrap();
+    rotate(21, 22, 10).await;
+    assert_eq!(rotate(21, 23, 20).await, repeated(2));
+    assert_eq!(rotate(22, 24, 30).await, Rotation::Reused(FamilyId([2; 16])));
+    assert_eq!(rotate(23, 25, 30).await, Rotation::Revoked);
+
+    // The time runs from the first exchange, whatever was shown since.
+    bench.store.begin(family(alice, 3, 31, 100)).await.unwrap();
+    rotate(31, 32, 10).await;
+    assert_eq!(rotate(31, 33, 9 + grace).await, repeated(3));
+    assert_eq!(rotate(31, 34, 10 + grace).await, Rotation::Reused(FamilyId([3; 16])));
+    assert_eq!(bench.store.is_revoked(FamilyId([3; 16])).await, Ok(true));
+}
+
+async fn of_many_rotations_of_one_token_at_once_one_token_is_good(bench: Bench) {
     let alice = add(&bench, "alice", 1).await.id;
     bench.store.begin(family(alice, 1, 1, 100)).await.unwrap();
     let tries: Vec<_> = (10..30)
@@ -429,11 +466,22 @@ async fn many_rotations_of_one_token_at_once_grant_one(bench: Bench) {
             )
         })
         .collect();
-    let mut granted = 0;
+    let mut rotated = 0;
     for one in tries {
-        granted += usize::from(matches!(one.await.unwrap(), Rotation::Rotated { .. }));
+        match one.await.unwrap() {
+            Rotation::Rotated { .. } => rotated += 1,
+            other => assert!(matches!(other, Rotation::Repeated { .. }), "{other:?}"),
+        }
     }
-    assert_eq!(granted, 1);
+    assert_eq!(rotated, 1);
+    // All but the last are dead: whoever shows one of those ends the family.
+    let mut good = 0;
+    for new in 10..30 {
+        let shown = bench.store.rotate(RefreshHash([new; 32]), RefreshHash([new + 100; 32]), 2, 200).await.unwrap();
+        good += usize::from(matches!(shown, Rotation::Rotated { .. }));
+    }
+    assert!(good <= 1);
+    assert_eq!(bench.store.is_revoked(FamilyId([1; 16])).await, Ok(true));
 }
 
 async fn families_are_forgotten_when_they_are_over(bench: Bench) {

@@ -37,7 +37,7 @@ const DATA: &str = "
     INSERT INTO chats VALUES (zeroblob(16), 1);
     INSERT INTO chat_members VALUES (zeroblob(16), zeroblob(16));
     INSERT INTO prekeys VALUES (1, 0, 1, zeroblob(32), NULL);
-    INSERT INTO families VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 1, NULL);
+    INSERT INTO families VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 1, NULL, zeroblob(32), 1);
     INSERT INTO refresh_tokens VALUES (zeroblob(32), zeroblob(16), 0, 1);
 ";
 

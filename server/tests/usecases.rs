@@ -172,6 +172,9 @@ async fn an_access_token_ends_after_its_hour_and_a_refresh_token_after_its_days(
     assert_eq!(check(&tokens.access_token).await, Err(ErrorCode::TokenExpired));
     let fresh = bench.refresh(&tokens.refresh_token).await.unwrap();
     assert_eq!(check(&fresh.access_token).await, Ok(()));
+    // The one before is good for a minute, and no more.
+    let again = bench.refresh(&tokens.refresh_token).await.unwrap();
+    let fresh = bench.refresh(&again.refresh_token).await.unwrap();
     bench.wait(REFRESH_SECONDS);
     assert_eq!(bench.refresh(&fresh.refresh_token).await.err(), Some(ErrorCode::TokenExpired));
     // Tidying forgets the login; its tokens then are nobody's.

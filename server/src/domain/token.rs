@@ -1,6 +1,7 @@
 //! Access tokens, refresh tokens and the families that tie them together.
 
 use sha2::{Digest, Sha256};
+use susurro_protocol::limits::REFRESH_GRACE_SECONDS;
 use susurro_protocol::{AccountId, DeviceId};
 
 use super::account::Role;
@@ -65,14 +66,38 @@ pub enum Rotation {
         /// The family.
         family: FamilyId,
     },
+    /// It was exchanged a moment ago and nothing that came of that was used: the answer was lost.
+    /// The new one takes the place of the one in that answer.
+    Repeated {
+        /// The account.
+        account: AccountId,
+        /// The device.
+        device: DeviceId,
+        /// The family.
+        family: FamilyId,
+    },
     /// Nobody ever got it.
     Unknown,
     /// It was never used, but its time is over.
     Expired,
     /// Its family was revoked before.
     Revoked,
-    /// It was used before: somebody else has a copy. Its family is revoked by this.
+    /// It was exchanged before: somebody else has a copy. Its family is revoked by this.
     Reused(FamilyId),
+}
+
+/// Where a refresh token stands among those of its family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The present one: it was never shown.
+    Present,
+    /// The one that the present one was first given for.
+    Previous {
+        /// When it was first exchanged, in milliseconds since 1970.
+        exchanged: u64,
+    },
+    /// Exchanged before that, or given in an answer that another one replaced.
+    Older,
 }
 
 /// What the store knows of the refresh token that is shown.
@@ -86,21 +111,30 @@ pub struct ShownToken {
     pub family: FamilyId,
     /// Whether the family was revoked.
     pub revoked: bool,
-    /// Whether it was exchanged already.
-    pub used: bool,
+    /// Where it stands among the tokens of its family.
+    pub standing: Standing,
     /// When it expires, in milliseconds since 1970.
     pub expires: u64,
 }
 
-/// Decides about a refresh token. Reuse counts before expiry: a thief who waits is still a thief.
+/// Decides about a refresh token (`docs/protocol.md`, AUTH-6 and AUTH-13). Reuse counts before expiry:
+/// a thief who waits is still a thief. The time of the first exchange counts, so that nobody can draw
+/// the grace out.
 #[must_use]
 pub fn rotate(shown: Option<&ShownToken>, now: u64) -> Rotation {
-    match shown {
-        None => Rotation::Unknown,
-        Some(token) if token.revoked => Rotation::Revoked,
-        Some(token) if token.used => Rotation::Reused(token.family),
-        Some(token) if token.expires <= now => Rotation::Expired,
-        Some(token) => Rotation::Rotated { account: token.account, device: token.device, family: token.family },
+    let Some(&ShownToken { account, device, family, revoked, standing, expires }) = shown else {
+        return Rotation::Unknown;
+    };
+    if revoked {
+        return Rotation::Revoked;
+    }
+    match standing {
+        Standing::Present if expires <= now => Rotation::Expired,
+        Standing::Present => Rotation::Rotated { account, device, family },
+        Standing::Previous { exchanged } if now < exchanged + REFRESH_GRACE_SECONDS * 1000 => {
+            Rotation::Repeated { account, device, family }
+        }
+        Standing::Previous { .. } | Standing::Older => Rotation::Reused(family),
     }
 }
 
@@ -116,13 +150,21 @@ mod tests {
             device: DeviceId::from_bytes([2; 16]),
             family,
             revoked: false,
-            used: false,
+            standing: Standing::Present,
             expires: 100,
         };
         assert!(matches!(rotate(Some(&fresh), 99), Rotation::Rotated { .. }));
         assert_eq!(rotate(Some(&fresh), 100), Rotation::Expired);
-        assert_eq!(rotate(Some(&ShownToken { used: true, ..fresh }), 200), Rotation::Reused(family));
-        assert_eq!(rotate(Some(&ShownToken { revoked: true, used: true, ..fresh }), 1), Rotation::Revoked);
+        let older = ShownToken { standing: Standing::Older, ..fresh };
+        assert_eq!(rotate(Some(&older), 1), Rotation::Reused(family));
+        assert_eq!(rotate(Some(&older), 200), Rotation::Reused(family));
+        assert_eq!(rotate(Some(&ShownToken { revoked: true, ..older }), 1), Rotation::Revoked);
         assert_eq!(rotate(None, 1), Rotation::Unknown);
+
+        let previous = ShownToken { standing: Standing::Previous { exchanged: 50 }, ..fresh };
+        let grace = REFRESH_GRACE_SECONDS * 1000;
+        assert!(matches!(rotate(Some(&previous), 50 + grace - 1), Rotation::Repeated { .. }));
+        assert_eq!(rotate(Some(&previous), 50 + grace), Rotation::Reused(family));
+        assert_eq!(rotate(Some(&ShownToken { revoked: true, ..previous }), 51), Rotation::Revoked);
     }
 }

@@ -9,8 +9,8 @@ pub trait Sessions: Send + Sync {
     fn begin(&self, family: NewFamily) -> Answer<'_, ()>;
 
     /// Exchanges a refresh token by the rules of [`crate::domain::token::rotate`], in one piece:
-    /// of two who show the same token, one gets [`Rotation::Reused`]. `expires` is that of the
-    /// new token, in milliseconds like `now`.
+    /// of two who show the same token, one gets [`Rotation::Rotated`], and of their new tokens one is
+    /// the present one. `expires` is that of the new token, in milliseconds like `now`.
     fn rotate(&self, shown: RefreshHash, new: RefreshHash, now: u64, expires: u64) -> Answer<'_, Rotation>;
 
     /// Ends a family.

@@ -10,7 +10,8 @@ use crate::domain::account::Role;
 use crate::domain::token::{Claims, FamilyId, NewFamily, RefreshHash, Rotation};
 
 impl Relay {
-    /// Exchanges a refresh token. One that was exchanged before ends its whole family.
+    /// Exchanges a refresh token. One that was exchanged before ends its whole family, unless the
+    /// answer to that may have been lost.
     ///
     /// # Errors
     ///
@@ -21,7 +22,7 @@ impl Relay {
         let shown = RefreshHash::of(&request.refresh_token);
         let expires = now + REFRESH_SECONDS * 1000;
         match self.ports.sessions.rotate(shown, RefreshHash::of(&token), now, expires).await? {
-            Rotation::Rotated { account, device, family } => {
+            Rotation::Rotated { account, device, family } | Rotation::Repeated { account, device, family } => {
                 let role = self.ports.accounts.by_id(account).await?.ok_or(ErrorCode::Unauthenticated)?.role;
                 self.tokens(account, device, role, family, token)
             }
@@ -30,7 +31,7 @@ impl Relay {
             Rotation::Revoked => Err(ErrorCode::TokenRevoked.into()),
             Rotation::Reused(family) => {
                 self.ports.bus.revoke(family);
-                tracing::warn!("a refresh token was shown twice: its login was ended");
+                tracing::warn!("a refresh token was shown again: its login was ended");
                 Err(ErrorCode::TokenRevoked.into())
             }
         }

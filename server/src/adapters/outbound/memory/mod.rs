@@ -12,7 +12,7 @@ use crate::domain::Error;
 use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList};
 use crate::domain::message::{ChatRecord, Member, Roster, Waiting};
 use crate::domain::prekey::{self, Item, Known};
-use crate::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation, ShownToken, rotate};
+use crate::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation, ShownToken, Standing, rotate};
 use crate::ports::{Accounts, Answer, Chats, Claimed, Commits, Devices, Prekeys, Sessions};
 
 /// A relay's store that forgets everything when it is dropped.
@@ -59,6 +59,8 @@ struct Family {
     device: DeviceId,
     expires: u64,
     revoked: bool,
+    /// The token that was exchanged last, and when it first was.
+    previous: Option<(RefreshHash, u64)>,
 }
 
 impl MemoryStore {
@@ -255,9 +257,9 @@ impl Prekeys for MemoryStore {
 impl Sessions for MemoryStore {
     fn begin(&self, new: NewFamily) -> Answer<'_, ()> {
         let mut state = self.state();
-        let family = Family { account: new.account, device: new.device, expires: new.expires, revoked: false };
-        state.families.insert(new.family, family);
-        state.refresh_tokens.insert(new.refresh, (new.family, false, new.expires));
+        let NewFamily { family, account, device, refresh, expires } = new;
+        state.families.insert(family, Family { account, device, expires, revoked: false, previous: None });
+        state.refresh_tokens.insert(refresh, (family, false, expires));
         done(Ok(()))
     }
 
@@ -270,16 +272,26 @@ impl Sessions for MemoryStore {
                 device: known.device,
                 family: *family,
                 revoked: known.revoked,
-                used: *used,
                 expires: *expires,
+                standing: match known.previous {
+                    _ if !*used => Standing::Present,
+                    Some((previous, exchanged)) if previous == shown => Standing::Previous { exchanged },
+                    _ => Standing::Older,
+                },
             })
         });
         let rotation = rotate(known.as_ref(), now);
         match rotation {
-            Rotation::Rotated { family, .. } => {
-                state.refresh_tokens.entry(shown).and_modify(|(_, used, _)| *used = true);
+            Rotation::Rotated { family, .. } | Rotation::Repeated { family, .. } => {
+                let of_family = state.refresh_tokens.values_mut().filter(|(of, _, _)| *of == family);
+                of_family.for_each(|(_, used, _)| *used = true);
                 state.refresh_tokens.insert(new, (family, false, expires));
-                state.families.entry(family).and_modify(|known| known.expires = expires);
+                if let Some(known) = state.families.get_mut(&family) {
+                    known.expires = expires;
+                    if matches!(rotation, Rotation::Rotated { .. }) {
+                        known.previous = Some((shown, now));
+                    }
+                }
             }
             Rotation::Reused(family) => {
                 state.families.entry(family).and_modify(|known| known.revoked = true);

@@ -19,6 +19,7 @@ macro_rules! migrations {
 fn migrator() -> Migrator {
     Migrator::with_migrations(migrations! {
         1 "0001_relay";
+        2 "0002_refresh_grace";
     })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::PoisonError;
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection, SqlitePool};
 use susurro_protocol::{AccountId, DeviceId};
 
@@ -10,7 +11,7 @@ use super::SqliteStore;
 use super::fault::{self, Fault};
 use super::rows::{fixed, is_null, number, signed};
 use crate::domain::Error;
-use crate::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation, ShownToken, rotate};
+use crate::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation, ShownToken, Standing, rotate};
 use crate::ports::{Answer, Sessions};
 
 /// Families that were ended and might still be shown in an access token. They stay in memory, a
@@ -100,8 +101,8 @@ async fn exchange(
     now: u64,
     expires: u64,
 ) -> Result<Rotation, Fault> {
-    let select = "SELECT f.account, f.device, f.family, f.revoked, t.used, t.expires FROM refresh_tokens t \
-                  JOIN families f ON f.family = t.family WHERE t.hash = ?";
+    let select = "SELECT f.account, f.device, f.family, f.revoked, t.expires, t.used, f.previous IS t.hash, f.exchanged \
+                  FROM refresh_tokens t JOIN families f ON f.family = t.family WHERE t.hash = ?";
     let row = sqlx::query(select).bind(shown.0.to_vec()).fetch_optional(&mut *connection).await?;
     let known: Result<Option<ShownToken>, Error> = row
         .map(|row| {
@@ -110,27 +111,54 @@ async fn exchange(
                 device: DeviceId::from_bytes(fixed(&row, 1)?),
                 family: FamilyId(fixed(&row, 2)?),
                 revoked: !is_null(&row, 3)?,
-                used: row.try_get(4).map_err(|why| fault::error(&why))?,
-                expires: number(&row, 5)?,
+                expires: number(&row, 4)?,
+                standing: standing(&row)?,
             })
         })
         .transpose();
     let rotation = rotate(known?.as_ref(), now);
     match &rotation {
         Rotation::Rotated { family, .. } => {
-            let used = sqlx::query("UPDATE refresh_tokens SET used = 1 WHERE hash = ?");
-            used.bind(shown.0.to_vec()).execute(&mut *connection).await?;
-            insert_token(connection, family, &new, expires).await?;
-            sqlx::query("UPDATE families SET expires = ? WHERE family = ?")
-                .bind(signed(expires))
+            sqlx::query("UPDATE families SET previous = ?, exchanged = ? WHERE family = ?")
+                .bind(shown.0.to_vec())
+                .bind(signed(now))
                 .bind(family.0.to_vec())
                 .execute(&mut *connection)
                 .await?;
+            succeed(connection, family, &new, expires).await?;
         }
+        Rotation::Repeated { family, .. } => succeed(connection, family, &new, expires).await?,
         Rotation::Reused(family) => mark_revoked(connection, family, now).await?,
         Rotation::Unknown | Rotation::Expired | Rotation::Revoked => {}
     }
     Ok(rotation)
+}
+
+fn standing(row: &SqliteRow) -> Result<Standing, Error> {
+    let flag = |column| row.try_get::<bool, _>(column).map_err(|why| fault::error(&why));
+    Ok(match (flag(5)?, flag(6)?) {
+        (false, _) => Standing::Present,
+        (true, true) => Standing::Previous { exchanged: number(row, 7)? },
+        (true, false) => Standing::Older,
+    })
+}
+
+/// Puts a new token in the place of the present one of its family.
+async fn succeed(
+    connection: &mut SqliteConnection,
+    family: &FamilyId,
+    new: &RefreshHash,
+    expires: u64,
+) -> Result<(), Fault> {
+    let used = sqlx::query("UPDATE refresh_tokens SET used = 1 WHERE family = ? AND used = 0");
+    used.bind(family.0.to_vec()).execute(&mut *connection).await?;
+    insert_token(connection, family, new, expires).await?;
+    sqlx::query("UPDATE families SET expires = ? WHERE family = ?")
+        .bind(signed(expires))
+        .bind(family.0.to_vec())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn insert_token(
