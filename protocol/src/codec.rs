@@ -11,9 +11,12 @@ use serde::de::value::SeqAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize as _, Deserializer as _, Serialize};
 
-/// Depth of nested arrays that a reader follows: the deepest known structure has five, and a
-/// hostile one must not exhaust the stack.
+/// Depth of nested arrays and maps that a reader follows, the structure itself included (ENC-4): the
+/// deepest known structure has five, and a hostile one must not exhaust the stack.
 const DEPTH_MAX: usize = 16;
+
+/// The same for the library, which refuses at the depth that it is told.
+const DEPTH_REFUSED: usize = DEPTH_MAX + 1;
 
 /// Bytes that are not the msgpack structure that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +52,7 @@ pub fn encode<T: Serialize + Structure>(value: &T) -> Vec<u8> {
 pub fn decode<T: DeserializeOwned + Structure>(bytes: &[u8]) -> Result<T, Malformed> {
     let malformed = Malformed { structure: T::NAME };
     let mut reader = rmp_serde::Deserializer::new(bytes);
-    reader.set_max_depth(DEPTH_MAX);
+    reader.set_max_depth(DEPTH_REFUSED);
     let value = reader.deserialize_any(Open(PhantomData)).map_err(|_| malformed)?;
     if reader.get_ref().is_empty() { Ok(value) } else { Err(malformed) }
 }
@@ -71,10 +74,11 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for Open<T> {
     }
 }
 
-/// Whether `bytes` are exactly `count` msgpack values of any kind.
+/// Whether `bytes` are exactly `count` msgpack values of any kind, inside an array that somebody else has opened.
 pub(crate) fn is_exactly(count: u32, bytes: &[u8]) -> bool {
     let mut reader = rmp_serde::Deserializer::new(bytes);
-    reader.set_max_depth(DEPTH_MAX);
+    // The array around them is the first level.
+    reader.set_max_depth(DEPTH_REFUSED - 1);
     (0..count).all(|_| IgnoredAny::deserialize(&mut reader).is_ok()) && reader.get_ref().is_empty()
 }
 
@@ -117,8 +121,11 @@ mod tests {
 
     #[test]
     fn deep_nesting_and_huge_lengths_are_refused_without_harm() {
-        let deep = [vec![0x93, 7, 0xc4, 0], vec![0x91; 100_000]].concat();
-        assert!(decode::<Pair>(&deep).is_err());
+        // An array of a pair and `inner` arrays in one another: with its own, `inner + 1`.
+        let nested = |inner: usize| [vec![0x93, 7, 0xc4, 0], vec![0x91; inner - 1], vec![0x90]].concat();
+        assert!(decode::<Pair>(&nested(15)).is_ok());
+        assert!(decode::<Pair>(&nested(16)).is_err());
+        assert!(decode::<Pair>(&nested(100_000)).is_err());
         assert!(decode::<Pair>(&[0x92, 7, 0xc6, 0xff, 0xff, 0xff, 0xff]).is_err());
         assert!(decode::<Pair>(&[0xdd, 0xff, 0xff, 0xff, 0xff, 7]).is_err());
     }

@@ -306,7 +306,8 @@ class Client:
         # The newest that no other names as its parent, at most eight (CON-8).
         chat.heads = [one for one in chat.heads if one not in content.parents] + [message.id]
         chat.heads = chat.heads[-8:]
-        self.state.unreceipted.append((content.chat, message.id))
+        if content.kind == contents.TEXT:
+            self.state.unreceipted.append((content.chat, message.id))
         self.shown.append(message)
 
     def _send_answers(self) -> None:
