@@ -3,11 +3,12 @@
 
     python3 converse.py --relay http://127.0.0.1:8080 --susurro target/debug/susurro [--messages 100]
 
-Two conversations: the first is begun by this program, the second by `susurro`, which is driven by its command line. In each,
-texts go both ways in turns of changing length, so that the ratchet steps on both sides; receipts are sent and awaited; a content
-of an unknown type goes out; the connection is lost with deliveries not stored, with deliveries stored and not acknowledged,
-and with a message sent and not answered; and at the end both sides show the same texts, once, in order, and the same safety
-number. A line on stdout says what was done.
+Three conversations: the first is begun by this program, the second by `susurro`, which is driven by its command line, the third,
+a shorter one, by both at once. In each, texts go both ways in turns of changing length, so that the ratchet steps on both
+sides; receipts are sent and awaited; a content of an unknown type goes out; the connection is lost with deliveries not stored,
+with deliveries stored and not acknowledged, and with a message sent and not answered; a message is damaged on the way, and this
+program loses its sessions, so that each side asks the other to send again; and at the end both sides show the same texts,
+once, in order, send with the same session, and have the same safety number. A line on stdout says what was done.
 """
 
 import argparse
@@ -20,13 +21,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from susurro import account, contents
+from susurro import account, contents, frames
 from susurro.client import Client
 
 DEADLINE = 120
 # How many texts go one way before it turns: single ones, and bursts.
 TURNS = (1, 1, 2, 1, 3, 5, 1, 2, 1, 4, 7, 1)
 UNKNOWN_TYPE = 4000
+# Texts that what happens in the middle says beside the turns.
+EXTRA = 5
+SHORT = 20
 
 
 class Failed(Exception):
@@ -81,6 +85,7 @@ class Conversation:
         self.susurro = susurro
         self.pool = pool
         self.said: list[tuple[str, str, str]] = []  # message id, from, text
+        self.crossed = False
         self.received = 0  # how many of the client's own list of shown messages were checked
 
     def run(self, *arguments: str) -> str:
@@ -187,6 +192,38 @@ class Conversation:
         self.client.pump_until(lambda: not self.client.state.outbox, 60, "an answer to what was sent again")
         self.await_printed(self.said[-1:])
 
+    def damage(self) -> None:
+        """A ciphertext is damaged: `susurro` asks for the message again, in a new session, and gets it (CON-6)."""
+        self.client.close()
+        text = self.text(self.client.state.name)
+        message = self.client.send_text(self.susurro.name, text)
+        self.said.append((message.hex(), self.client.state.name, text))
+        queued = self.client.state.outbox[-1]
+        send = frames.Send.decode(queued.send)
+        for deposit in send.deposits:
+            deposit.ciphertext = deposit.ciphertext[:-1] + bytes([deposit.ciphertext[-1] ^ 1])
+        queued.send = frames.Send.encode(**vars(send))
+        self.client.connect()
+        printed = [
+            json.loads(line) for line in self.run("recv", "--count", "1", "--timeout", "60", "--json").splitlines()
+        ]
+        check(
+            [(one["id"], one.get("text")) for one in printed] == [(message.hex(), text)], f"susurro printed {printed}"
+        )
+
+    def forget_sessions(self) -> None:
+        """This program's sessions are lost: it asks for what it cannot read, in a new session, and gets it (CON-6)."""
+        self.client.state.sessions.clear()
+        text = self.text(self.susurro.name)
+        message = self.run("send", self.client.state.name, text).strip()
+        self.said.append((message, self.susurro.name, text))
+        unreadable = self.client.state.unreadable
+        self.client.pump_until(lambda: bytes.fromhex(message) in unreadable, 60, "a message that cannot be read")
+        check(unreadable[bytes.fromhex(message)] == "no-session", "a lost session is another error")
+        self.client.pump_until(lambda: not self.client.state.outbox, 60, "an answer to the repair")
+        self.run("sync")
+        self.await_shown()
+
     def unknown_type(self) -> None:
         """A content of a type that no version has defined: `susurro` keeps it and says that something came (CON-2)."""
         message = self.client.send_content(self.susurro.name, UNKNOWN_TYPE, b"\x91\x01")
@@ -206,20 +243,39 @@ class Conversation:
             for one in self.susurro.lines("history", name, "--limit", str(len(self.said) + 10))
             if one["type"] == "message"
         ]
-        check(history == self.said, "susurro's history is not what was said, in order")
+        said = list(self.said)
+        if self.crossed:  # neither of the first two had seen the other, so that either may stand first
+            said[:2], history[:2] = sorted(said[:2]), sorted(history[:2])
+        check(history == said, "susurro's history is not what was said, in order")
         kept = {one.id.hex() for one in self.client.state.messages.values() if one.kind == contents.TEXT}
         check(kept == {one[0] for one in self.said}, "the client's own store is not what was said")
         check(not self.client.state.unreadable, f"could not be read: {self.client.state.unreadable}")
+        (sessions,) = self.client.state.sessions.values()
+        check(sessions.sending.received, "the two sides send with different sessions (SEL-2)")
         printed = self.susurro.run("verify", name).split()
         digits = [word for word in printed if len(word) == 5 and word.isdigit()]
         check(" ".join(digits) == self.client.safety_number(peer), "the safety numbers differ")
 
+    def cross(self) -> None:
+        """Both begin, neither knowing of the other: the ratchets settle on one session (SEL-2, 3)."""
+        self.crossed = True
+        self.client.close()
+        mine, theirs = self.text(self.client.state.name), self.text(self.susurro.name)
+        message = self.client.send_text(self.susurro.name, mine)
+        sent = self.susurro.run("send", self.client.state.name, theirs).strip()
+        self.said += [(message.hex(), self.client.state.name, mine), (sent, self.susurro.name, theirs)]
+        self.client.connect()
+        self.await_printed(self.said[:1])
+        self.await_shown()
 
-def converse(talk: Conversation, messages: int, susurro_begins: bool) -> None:
-    """One conversation."""
-    # Each of the three losses says one text more.
-    turns = []
-    while (left := messages - 3 - sum(turns)) > 0:
+
+def converse(talk: Conversation, messages: int, begun: str) -> None:
+    """One conversation, begun by `python`, `susurro` or `both`."""
+    if begun == "both":
+        talk.cross()
+    extra = EXTRA + len(talk.said)
+    turns: list[int] = []
+    while (left := messages - extra - sum(turns)) > 0:
         turns.append(min(TURNS[len(turns) % len(TURNS)], left))
     middle = len(turns) // 2
     for number, count in enumerate(turns):
@@ -228,7 +284,9 @@ def converse(talk: Conversation, messages: int, susurro_begins: bool) -> None:
             talk.unknown_type()
             talk.lose_before_the_answer()
             talk.lose_before_the_acknowledgement()
-        if (number % 2 == 0) == susurro_begins:
+            talk.damage()
+            talk.forget_sessions()
+        if (number % 2 == 0) == (begun == "susurro"):
             talk.from_susurro(count)
         else:
             talk.from_client(count)
@@ -237,34 +295,36 @@ def converse(talk: Conversation, messages: int, susurro_begins: bool) -> None:
 
 
 def main() -> int:
-    """Runs both conversations; the exit code."""
+    """Runs the conversations; the exit code."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--relay", required=True, help="address of a relay, as http://127.0.0.1:8080")
     arguments.add_argument("--susurro", required=True, type=Path, help="the program")
-    arguments.add_argument("--messages", type=int, default=100, help="texts of each conversation")
+    arguments.add_argument(
+        "--messages", type=int, default=100, help="texts of each conversation, the short one has at most 20"
+    )
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(1) as pool:
-        for susurro_begins in (False, True):
-            who = f"{'susurro' if susurro_begins else 'python'}-{secrets.token_hex(4)}"
-            home = Path(folder) / who
-            susurro = Susurro(given.susurro, home / "profile", f"rust-{who}")
+        for begun in ("python", "susurro", "both"):
+            tag = f"{begun}-{secrets.token_hex(4)}"
+            home = Path(folder) / tag
+            susurro = Susurro(given.susurro, home / "profile", f"rust-{tag}")
             susurro.run("register", "--relay", given.relay, "--name", susurro.name)
             password = secrets.token_hex(8)
-            account.register(home / "python", given.relay, f"python-{who}", password)
+            account.register(home / "python", given.relay, f"python-{tag}", password)
             client = Client(home / "python")
             client.connect()
             talk = Conversation(client, password, susurro, pool)
             try:
-                converse(talk, given.messages, susurro_begins)
+                converse(talk, min(given.messages, SHORT) if begun == "both" else given.messages, begun)
             except (Failed, TimeoutError) as failure:
-                print(f"failed after {len(talk.said)} texts: {failure}", file=sys.stderr)
+                print(f"begun by {begun}: failed after {len(talk.said)} texts: {failure}", file=sys.stderr)
                 return 1
             finally:
                 talk.client.close()
             sent = sum(1 for one in talk.said if one[1] == talk.client.state.name)
             print(
-                f"begun by {'susurro' if susurro_begins else 'this program'}: {len(talk.said)} texts, {sent} of them "
-                f"from here, all once and in order; the same safety number"
+                f"begun by {begun}: {len(talk.said)} texts, {sent} of them from python, all once and in order; "
+                f"the same safety number"
             )
     return 0
 
