@@ -23,13 +23,14 @@ from pathlib import Path
 
 from susurro import account, contents, frames
 from susurro.client import Client
+from susurro.sessions import Session
 
 DEADLINE = 120
 # How many texts go one way before it turns: single ones, and bursts.
 TURNS = (1, 1, 2, 1, 3, 5, 1, 2, 1, 4, 7, 1)
 UNKNOWN_TYPE = 4000
 # Texts that what happens in the middle says beside the turns.
-EXTRA = 5
+EXTRA = 6
 SHORT = 20
 
 
@@ -223,6 +224,7 @@ class Conversation:
         self.client.pump_until(lambda: not self.client.state.outbox, 60, "an answer to the repair")
         self.run("sync")
         self.await_shown()
+        self.settled()
 
     def unknown_type(self) -> None:
         """A content of a type that no version has defined: `susurro` keeps it and says that something came (CON-2)."""
@@ -250,8 +252,6 @@ class Conversation:
         kept = {one.id.hex() for one in self.client.state.messages.values() if one.kind == contents.TEXT}
         check(kept == {one[0] for one in self.said}, "the client's own store is not what was said")
         check(not self.client.state.unreadable, f"could not be read: {self.client.state.unreadable}")
-        (sessions,) = self.client.state.sessions.values()
-        check(sessions.sending.received, "the two sides send with different sessions (SEL-2)")
         printed = self.susurro.run("verify", name).split()
         digits = [word for word in printed if len(word) == 5 and word.isdigit()]
         check(" ".join(digits) == self.client.safety_number(peer), "the safety numbers differ")
@@ -267,6 +267,21 @@ class Conversation:
         self.client.connect()
         self.await_printed(self.said[:1])
         self.await_shown()
+        self.settled()
+
+    def settled(self) -> None:
+        """What `susurro` sends comes in the session with which this program sends."""
+        (sessions,) = self.client.state.sessions.values()
+        before = [(one.transcript, _received(one)) for one in sessions.all()]
+        self.from_susurro(1)
+        (sessions,) = self.client.state.sessions.values()
+        now = {one.transcript: _received(one) for one in sessions.all()}
+        used = [transcript for transcript, count in before if now[transcript] != count]
+        check(used == [sessions.sending.transcript], "the two sides send with different sessions (SEL-2)")
+
+
+def _received(session: Session) -> list[int]:
+    return [chain.received for chain in session.ratchet.chains]
 
 
 def converse(talk: Conversation, messages: int, begun: str) -> None:

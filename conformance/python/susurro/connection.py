@@ -10,7 +10,7 @@ from websockets.sync.client import connect
 
 from . import frames
 from .errors import Refused, close_code, name_of, number_of
-from .handshake import ClientHandshake
+from .handshake import ClientHandshake, read_refusal
 from .limits import FRAME_MAX, HANDSHAKE_SECONDS, PING_SECONDS
 from .primitives import random
 from .rest import check_transport
@@ -51,7 +51,10 @@ class Connection:
         )
         try:
             self.socket.send(handshake.hello(state.signing_seed))
-            self.welcome, self.to_relay, self.from_relay = handshake.finish(self.socket.recv(HANDSHAKE_SECONDS))
+            answer = self.socket.recv(HANDSHAKE_SECONDS)
+            if (refusal := read_refusal(answer)) is not None:
+                raise refusal
+            self.welcome, self.to_relay, self.from_relay = handshake.finish(answer)
         except (ConnectionClosed, TimeoutError) as error:
             raise Lost(str(error)) from None
         except Refused:

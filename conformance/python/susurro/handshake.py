@@ -29,6 +29,14 @@ def choose_version(lowest: int, highest: int) -> int:
     return PROTOCOL_VERSION
 
 
+def read_refusal(message: bytes | str) -> Refused | None:
+    """What a relay says in place of `Welcome`. It is not authenticated: to be shown, and believed in nothing (HS-6)."""
+    frame = Frame.decode(message)
+    if frame.kind != ERROR or frame.seq != 0:
+        return None
+    return Refused(name_of(ErrorNotice.decode(frame.body).code), "said the relay in place of Welcome (HS-6)")
+
+
 @dataclass
 class ClientHandshake:
     """The client's side: one `Hello`, and what is made of the answer."""
@@ -64,14 +72,8 @@ class ClientHandshake:
     def finish(self, message: bytes | str) -> tuple[SimpleNamespace, Direction, Direction]:
         """`Welcome`, the direction to the relay and the one from it, or a refusal (HS-3 to HS-6, VER-3)."""
         frame = Frame.decode(message)
-        if frame.seq != 0:
-            raise Refused("unexpected-frame", "a frame of the handshake has seq 0")
-        if frame.kind == ERROR:
-            # Not authenticated: it is shown and believed in nothing (HS-6).
-            notice = ErrorNotice.decode(frame.body)
-            raise Refused(name_of(notice.code), "said the relay in place of Welcome")
-        if frame.kind != WELCOME:
-            raise Refused("unexpected-frame", f"kind {frame.kind} in place of Welcome (FRAME-4)")
+        if frame.kind != WELCOME or frame.seq != 0:
+            raise Refused("unexpected-frame", f"kind {frame.kind}, seq {frame.seq} in place of Welcome (FRAME-4)")
         welcome = Welcome.decode(frame.body)
         if welcome.relay_key != self.relay_key:
             raise Refused(

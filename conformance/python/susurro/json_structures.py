@@ -38,7 +38,8 @@ Read = Callable[[Any], Any]
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    # Python's reader lets half a surrogate pair through, which is no character of UTF-8 (HTTP-1).
+    if not isinstance(value, str) or any("\ud800" <= one <= "\udfff" for one in value):
         raise Refused("invalid-request", "not a text")
     return value
 

@@ -20,7 +20,7 @@ from . import (
     safety_number,
 )
 from .errors import Refused
-from .pqxdh import Agreed, InitialHeader, initiate, respond
+from .pqxdh import Agreed, InitialHeader, check_initiator, initiate, respond
 from .ratchet import Envelope, chain_step, root_step, seal
 from .receiving import ONE_TIME, find_prekeys, open_ciphertext
 from .sessions import PeerSessions
@@ -330,7 +330,9 @@ def _(given):
 
 @operation("x25519.agree")
 def _(given):
-    return {"shared": primitives.x25519(unhex(given.private), unhex(given.public), "weak-key")}
+    private = unhex(given.private)
+    shared = primitives.x25519(private, unhex(given.public), "weak-key")
+    return {"shared": shared, "own_public": primitives.x25519_public(private)}
 
 
 @operation("kem.public")
@@ -429,15 +431,12 @@ def _(given):
 @operation("pqxdh.respond")
 def _(given):
     header = InitialHeader.decode(unhex(given.initial_header))
+    initiator = _certificate(given.remote)
+    check_initiator(header, initiator)
     prekeys, _ = find_prekeys(_prekeys(given.prekeys), header)
-    agreed = respond(
-        _certificate(given.local["certificate"]),
-        unhex(given.local["identity_key"]),
-        _certificate(given.remote),
-        header,
-        prekeys,
-    )
-    return _secrets(agreed)
+    own = _certificate(given.local["certificate"])
+    agreed = respond(own, unhex(given.local["identity_key"]), initiator, header, prekeys)
+    return {**_secrets(agreed), "initial_header": header.encode()}
 
 
 @operation("ratchet.root_step")
@@ -484,10 +483,10 @@ class _Person:
         self.identity_private = unhex(given["local"]["identity_key"])
         self.prekeys = _prekeys(given["prekeys"])
         self.last_resort_starts: set = set()
-        self.peers: dict[str, PeerSessions] = {}
+        self.peers: dict[tuple[bytes, bytes], PeerSessions] = {}
 
-    def with_(self, name: str) -> PeerSessions:
-        return self.peers.setdefault(name, PeerSessions())
+    def with_(self, other: "_Person") -> PeerSessions:
+        return self.peers.setdefault((other.certificate.account, other.certificate.device), PeerSessions())
 
 
 @operation("ratchet.run")
@@ -508,7 +507,7 @@ def _step(people: dict[str, _Person], step: SimpleNamespace, now: int) -> dict:
     person = people[step.by]
     if step.do == "start":
         bundle = _bundle(step.bundle, people[step.to].certificate)
-        session = person.with_(step.to).start(
+        session = person.with_(people[step.to]).start(
             person.certificate,
             person.identity_private,
             bundle,
@@ -518,7 +517,7 @@ def _step(people: dict[str, _Person], step: SimpleNamespace, now: int) -> dict:
         )
         return {"sends": session.transcript}
     if step.do == "send":
-        session = person.with_(step.to).sending
+        session = person.with_(people[step.to]).sending
         if session is None:
             raise Refused("no-session", "nothing was started")
         ratchet = getattr(step, "ratchet", None)
@@ -526,7 +525,7 @@ def _step(people: dict[str, _Person], step: SimpleNamespace, now: int) -> dict:
             raise Refused("internal", "a ratchet key is given exactly where a sending chain begins")
         envelope = session.encrypt(unhex(step.content), unhex(step.random), ratchet and unhex(ratchet))
         return {"envelope": envelope, "sends": session.transcript}
-    peer = person.with_(getattr(step, "from"))
+    peer = person.with_(people[getattr(step, "from")])
     their = people[getattr(step, "from")].certificate
     content = open_ciphertext(person, peer, their, unhex(step.envelope), getattr(step, "at", now))
     return {"content": content, "sends": peer.sending and peer.sending.transcript}

@@ -110,7 +110,7 @@ def initiate(
     ]
     one_time_id, one_time_key = bundle.one_time_prekey or (0, None)
     if one_time_key is not None:
-        secrets.append(x25519(ephemeral_private, one_time_key, "invalid-prekeys"))
+        secrets.append(x25519(ephemeral_private, one_time_key, "weak-key"))
     shared, ciphertext = kem.encapsulate(kem_key, kem_message)
     secrets.append(shared)
     header = InitialHeader(
@@ -135,6 +135,12 @@ class ResponderPrekeys:
     kem_seed: bytes
 
 
+def check_initiator(header: InitialHeader, initiator: Certificate) -> None:
+    """Refuses a header that names another certificate than the one held for the device (KA-2)."""
+    if header.certificate_hash != initiator.hash:
+        raise Refused("wrong-sender", "the header names another certificate (KA-2)")
+
+
 def respond(
     own: Certificate,
     identity_private: bytes,
@@ -143,8 +149,7 @@ def respond(
     prekeys: ResponderPrekeys,
 ) -> Agreed:
     """The responder's side. The certificate is the one held for the device that the message came from (KA-2)."""
-    if header.certificate_hash != initiator.hash:
-        raise Refused("wrong-sender", "the header names another certificate (KA-2)")
+    check_initiator(header, initiator)
     if (own.account, own.device) == (initiator.account, initiator.device):
         raise Refused("same-device", "a device starts no session with itself (KA-5)")
     secrets = [

@@ -7,7 +7,7 @@ from typing import Protocol
 from .contacts import refresh_contact
 from .errors import Refused
 from .keys import PQ_LAST_RESORT, SIGNED, Certificate
-from .pqxdh import InitialHeader, ResponderPrekeys
+from .pqxdh import InitialHeader, ResponderPrekeys, check_initiator
 from .ratchet import Envelope
 from .rest import Rest
 from .sessions import PeerSessions
@@ -39,6 +39,7 @@ def open_ciphertext(device: Device, peer: PeerSessions, their: Certificate, ciph
     if content is not None:
         return content
     header = InitialHeader.decode(envelope.initial)
+    check_initiator(header, their)
     prekeys, used = find_prekeys(device.prekeys, header)
     start = (header.signed_prekey, header.kem_prekey, header.ephemeral)
     if header.kem_kind == PQ_LAST_RESORT and start in device.last_resort_starts:
