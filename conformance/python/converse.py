@@ -32,6 +32,7 @@ UNKNOWN_TYPE = 4000
 # Texts that what happens in the middle says beside the turns.
 EXTRA = 6
 SHORT = 20
+LEAST = EXTRA + 4
 
 
 class Failed(Exception):
@@ -318,6 +319,8 @@ def main() -> int:
         "--messages", type=int, default=100, help="texts of each conversation, the short one has at most 20"
     )
     given = arguments.parse_args()
+    if given.messages < LEAST:
+        arguments.error(f"--messages is at least {LEAST}: what happens in the middle takes most of them")
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(1) as pool:
         for begun in ("python", "susurro", "both"):
             tag = f"{begun}-{secrets.token_hex(4)}"

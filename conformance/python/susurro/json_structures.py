@@ -6,6 +6,7 @@
 import base64
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -188,12 +189,23 @@ STRUCTURES: dict[str, dict[str, Read | _Optional]] = {
 }
 
 
+class _Object(dict):
+    """An object that remembers which of its members stood there twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]):
+        super().__init__(pairs)
+        counts = Counter(name for name, _ in pairs)
+        self.twice = {name for name, count in counts.items() if count > 1}
+
+
 def read(name: str, value: Any) -> dict:
     """The members of a structure, unknown ones left out (ENC-8)."""
     if not isinstance(value, dict):
         raise Refused("invalid-request", f"{name} is an object")
     members = {}
     for member, item in STRUCTURES[name].items():
+        if member in getattr(value, "twice", ()):
+            raise Refused("invalid-request", f"{name} has {member} twice (ENC-8)")
         if member in value:
             members[member] = (item.item if isinstance(item, _Optional) else item)(value[member])
         elif isinstance(item, _Optional):
@@ -203,10 +215,18 @@ def read(name: str, value: Any) -> dict:
     return members
 
 
-def read_text(name: str, text: str) -> dict:
-    """The members of a structure out of a text of JSON."""
+def read_json(data: bytes | str) -> Any:
+    """A JSON value, its numbers without a sign (ENC-8)."""
     try:
-        value = json.loads(text)
+        return json.loads(data, object_pairs_hook=_Object, parse_int=_digits)
     except (ValueError, RecursionError):
         raise Refused("invalid-request", "not JSON") from None
-    return read(name, value)
+
+
+def _digits(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+def read_text(name: str, text: str) -> dict:
+    """The members of a structure out of a text of JSON."""
+    return read(name, read_json(text))

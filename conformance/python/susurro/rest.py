@@ -10,7 +10,7 @@ from typing import Any
 
 from .errors import Problem, Refused, name_of
 from .identifiers import check_name, direct_chat_id, read_id
-from .json_structures import from_text, read, to_text
+from .json_structures import from_text, read, read_json, to_text
 from .structures import SignedBytes
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -57,7 +57,7 @@ class Rest:
             request.add_header("Content-Type", "application/json")
         try:
             with urllib.request.urlopen(request, data, _TIMEOUT) as answer:
-                return json.loads(answer.read())
+                return read_json(answer.read())
         except urllib.error.HTTPError as error:
             raise self._problem(error) from None
 
@@ -65,7 +65,7 @@ class Rest:
     def _problem(error: urllib.error.HTTPError) -> Problem:
         """A `Problem` as a refusal (section 14)."""
         try:
-            problem = read("Problem", json.loads(error.read()))
+            problem = read("Problem", read_json(error.read()))
         except (ValueError, Refused):
             return Problem("internal", f"status {error.code} without a problem", error.code, 1)
         retry_after = int(error.headers.get("Retry-After", "1"))
