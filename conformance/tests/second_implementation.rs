@@ -47,7 +47,7 @@ fn it_holds_conversations_of_100_messages_with_susurro() {
         .unwrap();
     ok(&output);
     let said = String::from_utf8_lossy(&output.stdout);
-    for who in ["begun by this program: 100 texts", "begun by susurro: 100 texts"] {
+    for who in ["begun by python: 100 texts", "begun by susurro: 100 texts", "begun by both: 20 texts"] {
         assert!(said.contains(who), "{said}");
     }
 }
