@@ -25,6 +25,7 @@ pub struct Send {
 
 /// The version of an account's device list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ListVersion {
     /// The account.
     pub account: AccountId,
@@ -34,6 +35,7 @@ pub struct ListVersion {
 
 /// A ciphertext for one device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Deposit {
     /// The recipient.
     pub device: DeviceId,

@@ -36,8 +36,10 @@ pub struct Rejected {
 
 /// A message for this device. It comes again on each connection until it is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Deliver {
     /// Its position in this mailbox.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub seq: MailboxSeq,
     /// The message.
     pub message: MessageId,

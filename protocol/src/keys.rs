@@ -394,8 +394,10 @@ impl Prekey {
 /// A one-time X25519 prekey. It is not signed (PQXDH, section 3.2): a relay that swaps it only
 /// loses what the key adds, and the transcript shows the swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OneTimePrekey {
     /// Never used twice by this device.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub id: PrekeyId,
     /// X25519 public key.
     pub key: Fixed<32>,

@@ -15,6 +15,8 @@ pub mod handshake;
 pub mod ids;
 pub mod keys;
 pub mod limits;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod rest;
 pub mod session;
 pub mod signed;

@@ -39,11 +39,12 @@ impl SignedText {
 
 /// `application/problem+json` (RFC 9457) of every error answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// `urn:susurro:error:` and [`ErrorCode::slug`].
+    /// `urn:susurro:error:` and the name of the code.
     #[serde(rename = "type")]
     pub kind: String,
-    /// [`ErrorCode::text`].
+    /// The sentence of the code.
     pub title: String,
     /// HTTP status.
     pub status: u16,
@@ -52,21 +53,23 @@ pub struct Problem {
     /// More about this case, without secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// With [`ErrorCode::StaleDeviceList`]: as in `Rejected`.
+    /// With `stale-device-list`: as in `Rejected`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stale: Vec<AccountId>,
-    /// With [`ErrorCode::StaleDeviceList`]: as in `Rejected`.
+    /// With `stale-device-list`: as in `Rejected`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<DeviceId>,
-    /// With [`ErrorCode::StaleDeviceList`]: as in `Rejected`.
+    /// With `stale-device-list`: as in `Rejected`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<DeviceId>,
 }
 
 /// `GET /.well-known/susurro`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RelayInfo {
     /// Always `susurro`: tells a relay from any other web server.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::Service))]
     pub service: String,
     /// Version of the relay's software.
     pub software: String,
@@ -77,6 +80,7 @@ pub struct RelayInfo {
     /// Ed25519 key of the relay.
     pub relay_key: Fixed<32>,
     /// `open`, `invite` or `closed`.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::Registration))]
     pub registration: String,
     /// The relay's clock.
     pub time: u64,
@@ -89,21 +93,27 @@ pub const AUTH_SCHEME: &str = "argon2id-v1";
 
 /// How a password is stretched (`docs/protocol.md`, section 15.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StretchParams {
-    /// [`AUTH_SCHEME`].
+    /// The only one in this version.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::Scheme))]
     pub scheme: String,
     /// Salt.
     pub salt: Fixed<16>,
     /// Argon2id memory in KiB.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::MemoryKib))]
     pub memory_kib: u32,
     /// Argon2id passes.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::Passes))]
     pub passes: u32,
     /// Argon2id lanes.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::Lanes))]
     pub lanes: u32,
 }
 
 /// `GET /auth/params?username=`; unknown names get parameters that stay the same and cannot be told from real ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuthParams {
     /// How to stretch.
     #[serde(flatten)]
@@ -114,6 +124,7 @@ pub struct AuthParams {
 
 /// `POST /auth/register`.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RegisterRequest {
     /// The wanted name. A string, so that a bad one gets its own error.
     pub username: String,
@@ -128,6 +139,7 @@ pub struct RegisterRequest {
 
 /// `POST /auth/login`.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LoginRequest {
     /// The name.
     pub username: String,
@@ -150,6 +162,7 @@ pub fn login_proof(relay_key: &[u8; 32], account: &AccountId, device: &DeviceId,
 
 /// The answer to register, login and refresh.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenResponse {
     /// The account.
     pub account: AccountId,
@@ -167,6 +180,7 @@ pub struct TokenResponse {
 
 /// `POST /auth/refresh`.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RefreshRequest {
     /// The last refresh token, or the one before when the answer to it was lost. Showing any other
     /// revokes all of its family.
@@ -187,12 +201,14 @@ redacted!(RegisterRequest, LoginRequest, TokenResponse, RefreshRequest);
 
 /// `GET /users/me`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Me {
     /// The account.
     pub account: AccountId,
     /// Its name.
     pub name: AccountName,
     /// What the person calls themselves, if anything. The relay and everyone on it can read it.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub display_name: Option<String>,
     /// When it was registered.
     pub created: u64,
@@ -200,33 +216,42 @@ pub struct Me {
 
 /// `PATCH /users/me`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpdateMe {
     /// The new display name; `null` takes it away.
+    // Without this a body that lacks it would take the name away.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::DisplayName>, required))]
     pub display_name: Option<String>,
 }
 
 /// One user of `GET /users/search?q=&after=&limit=`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserEntry {
     /// The account.
     pub account: AccountId,
     /// Its name.
     pub name: AccountName,
     /// Its display name.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub display_name: Option<String>,
 }
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
     /// Give this as `after` for the next page; `null` at the end.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub next: Option<String>,
 }
 
 /// `GET /users/{name}/devices`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserDevices {
     /// The account.
     pub account: AccountId,
@@ -238,19 +263,23 @@ pub struct UserDevices {
 
 /// `PUT /keys`. Putting the same keys again changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PublishKeys {
     /// Replaces the signed prekey.
     pub signed_prekey: SignedText,
     /// Replaces the last-resort ML-KEM prekey.
     pub pq_last_resort: SignedText,
     /// Added to the one-time X25519 prekeys.
+    #[cfg_attr(feature = "openapi", schema(max_items = 200))]
     pub one_time: Vec<OneTimePrekey>,
     /// Added to the one-time ML-KEM prekeys.
+    #[cfg_attr(feature = "openapi", schema(max_items = 200))]
     pub pq_one_time: Vec<SignedText>,
 }
 
 /// `GET /keys/count` and the answer to `PUT /keys`: what the relay holds for this device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyCount {
     /// One-time X25519 prekeys left.
     pub one_time: u32,
@@ -279,6 +308,7 @@ pub fn prekey_digest(prekeys: impl IntoIterator<Item = (u8, PrekeyId)>) -> [u8; 
 
 /// `POST /keys/claim`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClaimRequest {
     /// Whose devices.
     pub account: AccountId,
@@ -289,6 +319,7 @@ pub struct ClaimRequest {
 
 /// The answer to a claim: one bundle a device. A device without prekeys is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClaimResponse {
     /// The account's present device list.
     pub device_list: SignedText,
@@ -298,6 +329,7 @@ pub struct ClaimResponse {
 
 /// [`PrekeyBundle`](crate::keys::PrekeyBundle) in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BundleText {
     /// The device.
     pub device: DeviceId,
@@ -308,6 +340,7 @@ pub struct BundleText {
     /// 2 for one-time, 3 for last-resort.
     pub pq_kind: u8,
     /// A one-time X25519 prekey, while there are any.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub one_time_prekey: Option<OneTimePrekey>,
 }
 
@@ -330,6 +363,7 @@ impl BundleText {
 
 /// `POST /chats`: the direct chat with another account; made at the first request, the same ever after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OpenChat {
     /// The other's name. A string, so that a bad one gets its own error.
     pub peer: String,
@@ -337,10 +371,12 @@ pub struct OpenChat {
 
 /// A chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Chat {
     /// The chat.
     pub chat: ChatId,
     /// `direct`.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::ChatKind))]
     pub kind: String,
     /// Its members, the asking account among them.
     pub members: Vec<ChatMember>,
@@ -350,6 +386,7 @@ pub struct Chat {
 
 /// A member of a chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChatMember {
     /// The account.
     pub account: AccountId,
@@ -359,6 +396,7 @@ pub struct ChatMember {
 
 /// One message of `GET /chats/{id}/messages?after=&limit=`: what waits for this device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WaitingMessage {
     /// The delivery.
     #[serde(flatten)]
@@ -367,6 +405,7 @@ pub struct WaitingMessage {
 
 /// `POST /chats/{id}/messages`: as `Send`, the chat being in the path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PostMessage {
     /// Chosen by the sender.
     pub message: MessageId,
@@ -381,6 +420,7 @@ pub struct PostMessage {
 
 /// The answer to [`PostMessage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PostedMessage {
     /// The message.
     pub message: MessageId,
@@ -390,10 +430,12 @@ pub struct PostedMessage {
 
 /// Query of the paged lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 pub struct AfterSeq {
     /// Mailbox position behind which to read.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", param(value_type = u64))]
     pub after: MailboxSeq,
-    /// At most this many, up to [`crate::limits::PAGE_MAX`].
+    /// At most this many, up to 100, and 100 when left out; other numbers are taken to the nearer end.
     pub limit: Option<u32>,
 }

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use xtask::{check, corpus, demo, image, test};
+use xtask::{check, corpus, demo, image, openapi, test};
 
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
@@ -12,6 +12,7 @@ Usage: cargo xtask COMMAND
                     --script plays the conversation by itself and fails when anything went wrong
   test              build everything once and run every test, then the scripted demonstration
   check             formatting, clippy, documentation, links, licences: everything that reads without running
+  openapi           write the copy of the relay's description anew
   corpus            write the seeds of the fuzz corpora anew
   image-check       walk through the steps of the Dockerfile on this machine, without a container engine
 ";
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         ["demo", rest @ ..] => demo::run(rest),
         ["test"] => test::run(),
         ["check"] => check::run(),
+        ["openapi"] => openapi::run(),
         ["corpus"] => corpus::run(),
         ["image-check"] => image::run(),
         ["help" | "--help" | "-h"] => {

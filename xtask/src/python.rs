@@ -7,7 +7,7 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), xtask::step::Failure> {
-//! let python = xtask::python::ensure_venv(&["conformance/openapi/requirements.txt"])?;
+//! let python = xtask::python::ensure_venv(&["server/tests/openapi/requirements.txt"])?;
 //! std::process::Command::new(python).args(["-m", "openapi_spec_validator", "docs/openapi.json"]);
 //! # Ok(())
 //! # }
@@ -27,7 +27,7 @@ use crate::system;
 
 /// Every list of requirements of the project, from the folder of the workspace: one environment each.
 pub const REQUIREMENTS: &[&[&str]] =
-    &[&["conformance/openapi/requirements.txt"], &["conformance/python/requirements.txt"]];
+    &[&["server/tests/openapi/requirements.txt"], &["conformance/python/requirements.txt"]];
 
 /// Makes every environment of [`REQUIREMENTS`], and installs Python itself first where
 /// [`system::prepare`] would install what is missing.

@@ -1,9 +1,16 @@
 //! A real relay, real sockets, and a small client that can also behave badly.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may stop anywhere")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a failed test may stop anywhere"
+)]
 
 mod accounts;
 mod keys;
 mod messages;
+mod openapi;
 mod program;
 mod seen;
 mod sockets;

@@ -7,16 +7,34 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use susurro_protocol::rest::{AuthParams, LoginRequest, RefreshRequest, RegisterRequest, TokenResponse};
 
+use utoipa::IntoParams;
+
 use super::extract::{Caller, Json, Query};
+use super::refusals;
 use crate::adapters::inbound::problem::Failure;
 use crate::domain::Error;
 use crate::service::Relay;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Username {
+    /// Any text; nobody need have it as a name.
     username: String,
 }
 
+/// How the password of a name is stretched, and a nonce to sign at login.
+///
+/// The answer for a name that nobody has cannot be told from a real one.
+#[utoipa::path(
+    get,
+    path = "/auth/params",
+    tag = "accounts",
+    params(Username),
+    responses(
+        (status = 200, description = "Parameters and nonce.", body = AuthParams),
+        refusals::Params
+    )
+)]
 pub(super) async fn params(
     State(relay): State<Arc<Relay>>,
     Query(query): Query<Username>,
@@ -24,6 +42,17 @@ pub(super) async fn params(
     Ok(Json(relay.auth_params(&query.username).await?))
 }
 
+/// Registers an account with its first device.
+#[utoipa::path(
+    post,
+    path = "/auth/register",
+    tag = "accounts",
+    request_body = RegisterRequest,
+    responses(
+        (status = 201, description = "Registered and logged in.", body = TokenResponse),
+        refusals::Register
+    )
+)]
 pub(super) async fn register(
     State(relay): State<Arc<Relay>>,
     Json(request): Json<RegisterRequest>,
@@ -32,6 +61,17 @@ pub(super) async fn register(
     Ok((StatusCode::CREATED, Json(tokens)))
 }
 
+/// Logs a device in.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    tag = "accounts",
+    request_body = LoginRequest,
+    responses(
+        (status = 200, description = "Logged in.", body = TokenResponse),
+        refusals::Login
+    )
+)]
 pub(super) async fn login(
     State(relay): State<Arc<Relay>>,
     Json(request): Json<LoginRequest>,
@@ -39,6 +79,20 @@ pub(super) async fn login(
     Ok(Json(relay.login(request).await?))
 }
 
+/// Exchanges a refresh token.
+///
+/// It is good once, and again within a minute as long as nothing that came of it was used. Any other showing of an
+/// exchanged token ends the login.
+#[utoipa::path(
+    post,
+    path = "/auth/refresh",
+    tag = "accounts",
+    request_body = RefreshRequest,
+    responses(
+        (status = 200, description = "New tokens.", body = TokenResponse),
+        refusals::Refresh
+    )
+)]
 pub(super) async fn refresh(
     State(relay): State<Arc<Relay>>,
     Json(request): Json<RefreshRequest>,
@@ -46,6 +100,17 @@ pub(super) async fn refresh(
     Ok(Json(whole(async move { relay.refresh(request).await }).await?))
 }
 
+/// Ends the login that the token is of, with all its tokens and connections.
+#[utoipa::path(
+    post,
+    path = "/auth/logout",
+    tag = "accounts",
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "Ended."),
+        refusals::OfAccount
+    )
+)]
 pub(super) async fn logout(State(relay): State<Arc<Relay>>, Caller(claims): Caller) -> Result<StatusCode, Failure> {
     whole(async move { relay.logout(&claims).await }).await?;
     Ok(StatusCode::NO_CONTENT)

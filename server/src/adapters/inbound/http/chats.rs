@@ -8,17 +8,36 @@ use serde::Deserialize;
 use susurro_protocol::ChatId;
 use susurro_protocol::rest::{AfterSeq, Chat, OpenChat, Page, PostMessage, PostedMessage, WaitingMessage};
 
+use utoipa::IntoParams;
+
 use super::extract::{Caller, Json, Path, Query};
+use super::refusals;
 use crate::adapters::inbound::problem::Failure;
 use crate::domain::message::Submission;
 use crate::service::Relay;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct After {
+    /// `next` of the page before: a chat.
+    #[param(value_type = Option<ChatId>)]
     after: Option<String>,
+    /// At most this many, up to 100, and 100 when left out; other numbers are taken to the nearer end.
     limit: Option<u32>,
 }
 
+/// The chats of the account.
+#[utoipa::path(
+    get,
+    path = "/chats",
+    tag = "chats",
+    params(After),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "A page.", body = Page<Chat>),
+        refusals::Found
+    )
+)]
 pub(super) async fn list(
     State(relay): State<Arc<Relay>>,
     Caller(claims): Caller,
@@ -27,6 +46,19 @@ pub(super) async fn list(
     Ok(Json(relay.chats(&claims, query.after.as_deref(), query.limit).await?))
 }
 
+/// The direct chat with another account.
+#[utoipa::path(
+    post,
+    path = "/chats",
+    tag = "chats",
+    request_body = OpenChat,
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The chat, which was there before.", body = Chat),
+        (status = 201, description = "The chat, made by this.", body = Chat),
+        refusals::OpenChat
+    )
+)]
 pub(super) async fn open(
     State(relay): State<Arc<Relay>>,
     Caller(claims): Caller,
@@ -36,6 +68,18 @@ pub(super) async fn open(
     Ok((if made { StatusCode::CREATED } else { StatusCode::OK }, Json(chat)))
 }
 
+/// One chat of the account.
+#[utoipa::path(
+    get,
+    path = "/chats/{chat}",
+    tag = "chats",
+    params(("chat" = ChatId, Path, description = "The chat.")),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The chat.", body = Chat),
+        refusals::Chat
+    )
+)]
 pub(super) async fn get(
     State(relay): State<Arc<Relay>>,
     Caller(claims): Caller,
@@ -44,6 +88,18 @@ pub(super) async fn get(
     Ok(Json(relay.chat(&claims, chat).await?))
 }
 
+/// What waits for this device in a chat. Reading acknowledges nothing.
+#[utoipa::path(
+    get,
+    path = "/chats/{chat}/messages",
+    tag = "chats",
+    params(("chat" = ChatId, Path, description = "The chat."), AfterSeq),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "A page.", body = Page<WaitingMessage>),
+        refusals::Sought
+    )
+)]
 pub(super) async fn messages(
     State(relay): State<Arc<Relay>>,
     Caller(claims): Caller,
@@ -53,6 +109,19 @@ pub(super) async fn messages(
     Ok(Json(relay.chat_messages(&claims, chat, query.after, query.limit).await?))
 }
 
+/// Sends a message, as `Send` does over the WebSocket.
+#[utoipa::path(
+    post,
+    path = "/chats/{chat}/messages",
+    tag = "chats",
+    params(("chat" = ChatId, Path, description = "The chat.")),
+    request_body = PostMessage,
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The message is durable.", body = PostedMessage),
+        refusals::Send
+    )
+)]
 pub(super) async fn send(
     State(relay): State<Arc<Relay>>,
     Caller(claims): Caller,

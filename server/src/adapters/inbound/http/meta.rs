@@ -10,26 +10,55 @@ use serde::Serialize;
 use susurro_protocol::rest::RelayInfo;
 
 use super::extract::Json;
+use super::refusals;
 use crate::adapters::inbound::problem::Failure;
 use crate::service::Relay;
 
-#[derive(Serialize)]
+/// Answer of a relay that is well.
+#[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Status {
+    /// `ok`.
     status: &'static str,
 }
 
 const OK: Json<Status> = Json(Status { status: "ok" });
 
+/// What this relay is.
+#[utoipa::path(
+    get,
+    path = "/.well-known/susurro",
+    tag = "relay",
+    responses(
+        (status = 200, description = "Name, versions, key and limits.", body = RelayInfo)
+    )
+)]
 pub(super) async fn info(State(relay): State<Arc<Relay>>) -> Json<RelayInfo> {
     Json(relay.info())
 }
 
 /// The process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "relay",
+    responses(
+        (status = 200, description = "It does.", body = Status)
+    )
+)]
 pub(super) async fn healthz() -> Json<Status> {
     OK
 }
 
 /// The store answers as well.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "relay",
+    responses(
+        (status = 200, description = "It does.", body = Status),
+        refusals::Ready
+    )
+)]
 pub(super) async fn readyz(State(relay): State<Arc<Relay>>) -> Result<Json<Status>, Failure> {
     relay.ready().await?;
     Ok(OK)

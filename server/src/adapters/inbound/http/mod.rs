@@ -2,10 +2,12 @@
 
 mod auth;
 mod chats;
+mod description;
 mod extract;
 mod gate;
 mod keys;
 mod meta;
+pub(super) mod refusals;
 mod users;
 
 use std::sync::Arc;
@@ -13,9 +15,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, patch, post, put};
 use susurro_protocol::ErrorCode;
 use susurro_protocol::limits::REST_BODY_MAX;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use gate::{Gate, Limits};
 
@@ -35,36 +38,33 @@ impl FromRef<Api> for Arc<Relay> {
     }
 }
 
-/// All routes of the REST interface.
-pub fn router(relay: Arc<Relay>, limits: Limits) -> Router {
+/// All routes of the REST interface, with their description.
+pub fn router(relay: Arc<Relay>, limits: Limits) -> OpenApiRouter {
     let api = Api { relay, gate: Arc::new(Gate::new(limits)) };
-    let open = Router::new()
-        .route("/.well-known/susurro", get(meta::info))
-        .route("/healthz", get(meta::healthz))
-        .route("/readyz", get(meta::readyz));
-    let params = Router::new()
-        .route("/auth/params", get(auth::params))
-        .route_layer(from_fn_with_state(api.clone(), gate::address));
-    let auth = Router::new()
-        .route("/auth/register", post(auth::register))
-        .route("/auth/login", post(auth::login))
-        .route("/auth/refresh", post(auth::refresh))
+    let open =
+        description::begun().routes(routes!(meta::info)).routes(routes!(meta::healthz)).routes(routes!(meta::readyz));
+    let params =
+        OpenApiRouter::new().routes(routes!(auth::params)).route_layer(from_fn_with_state(api.clone(), gate::address));
+    let auth = OpenApiRouter::new()
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
         .route_layer(from_fn_with_state(api.clone(), gate::auth));
     // Its address counts before its token is looked at.
-    let logout = Router::new()
-        .route("/auth/logout", post(auth::logout))
+    let logout = OpenApiRouter::new()
+        .routes(routes!(auth::logout))
         .route_layer(from_fn_with_state(api.clone(), gate::authenticated))
         .route_layer(from_fn_with_state(api.clone(), gate::auth));
-    let caller = Router::new()
-        .route("/users/me", get(users::me).merge(patch(users::update_me)))
-        .route("/users/search", get(users::search))
-        .route("/users/{name}/devices", get(users::devices))
-        .route("/keys", put(keys::publish))
-        .route("/keys/count", get(keys::count))
-        .route("/keys/claim", post(keys::claim))
-        .route("/chats", get(chats::list).merge(post(chats::open)))
-        .route("/chats/{chat}", get(chats::get))
-        .route("/chats/{chat}/messages", get(chats::messages).merge(post(chats::send)))
+    let caller = OpenApiRouter::new()
+        .routes(routes!(users::me, users::update_me))
+        .routes(routes!(users::search))
+        .routes(routes!(users::devices))
+        .routes(routes!(keys::publish))
+        .routes(routes!(keys::count))
+        .routes(routes!(keys::claim))
+        .routes(routes!(chats::list, chats::open))
+        .routes(routes!(chats::get))
+        .routes(routes!(chats::messages, chats::send))
         .route_layer(from_fn_with_state(api.clone(), gate::account))
         .route_layer(from_fn_with_state(api.clone(), gate::authenticated));
     open.merge(params)
@@ -75,10 +75,10 @@ pub fn router(relay: Arc<Relay>, limits: Limits) -> Router {
         .with_state(api)
 }
 
-/// Answers for paths and methods that do not exist, and what every answer carries. To be put
-/// around all routes of the relay.
-pub fn finish(router: Router) -> Router {
-    router
+/// Adds the description of all routes, answers for paths and methods that do not exist, and what
+/// every answer carries. To be put around all routes of the relay.
+pub fn finish(router: OpenApiRouter) -> Router {
+    description::served(router)
         .fallback(|| async { Failure::from(ErrorCode::NotFound) })
         .method_not_allowed_fallback(|| async { Failure::from(ErrorCode::MethodNotAllowed) })
         .layer(from_fn(meta::headers))

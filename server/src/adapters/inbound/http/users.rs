@@ -4,24 +4,55 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Deserialize;
+use susurro_protocol::AccountName;
 use susurro_protocol::rest::{Me, Page, UpdateMe, UserDevices, UserEntry};
 
+use utoipa::IntoParams;
+
 use super::extract::{Caller, Json, Path, Query};
+use super::refusals;
 use crate::adapters::inbound::problem::Failure;
 use crate::service::Relay;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Search {
+    /// What the names begin with; nothing for everybody.
     #[serde(default)]
     q: String,
+    /// `next` of the page before.
     after: Option<String>,
+    /// At most this many, up to 100, and 100 when left out; other numbers are taken to the nearer end.
     limit: Option<u32>,
 }
 
+/// The profile of the account.
+#[utoipa::path(
+    get,
+    path = "/users/me",
+    tag = "people",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The profile.", body = Me),
+        refusals::OfAccount
+    )
+)]
 pub(super) async fn me(State(relay): State<Arc<Relay>>, Caller(claims): Caller) -> Result<Json<Me>, Failure> {
     Ok(Json(relay.me(&claims).await?))
 }
 
+/// Changes the profile.
+#[utoipa::path(
+    patch,
+    path = "/users/me",
+    tag = "people",
+    request_body = UpdateMe,
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The profile as it is now.", body = Me),
+        refusals::Asked
+    )
+)]
 pub(super) async fn update_me(
     State(relay): State<Arc<Relay>>,
     Caller(claims): Caller,
@@ -30,6 +61,18 @@ pub(super) async fn update_me(
     Ok(Json(relay.update_me(&claims, update).await?))
 }
 
+/// Accounts whose names begin with `q`, in order.
+#[utoipa::path(
+    get,
+    path = "/users/search",
+    tag = "people",
+    params(Search),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "A page.", body = Page<UserEntry>),
+        refusals::Found
+    )
+)]
 pub(super) async fn search(
     State(relay): State<Arc<Relay>>,
     Query(search): Query<Search>,
@@ -37,6 +80,18 @@ pub(super) async fn search(
     Ok(Json(relay.search(&search.q, search.after.as_deref(), search.limit).await?))
 }
 
+/// The signed device list of an account.
+#[utoipa::path(
+    get,
+    path = "/users/{name}/devices",
+    tag = "people",
+    params(("name" = AccountName, Path, description = "Name of the account.")),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The list.", body = UserDevices),
+        refusals::Devices
+    )
+)]
 pub(super) async fn devices(
     State(relay): State<Arc<Relay>>,
     Path(name): Path<String>,

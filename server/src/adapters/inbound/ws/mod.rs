@@ -7,16 +7,17 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::Response;
-use axum::routing::get;
 use susurro_protocol::ErrorCode;
 use susurro_protocol::limits::{FRAME_MAX, HANDSHAKE_SECONDS, IDLE_SECONDS};
 use susurro_protocol::version::SUBPROTOCOL;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::bearer;
+use super::http::refusals;
 use super::problem::Failure;
 use crate::domain::Error;
 use crate::service::Relay;
@@ -51,11 +52,22 @@ struct Door {
     shutdown: Listener,
 }
 
-/// The route of the WebSocket.
-pub fn router(relay: Arc<Relay>, timing: Timing, shutdown: Listener) -> Router {
-    Router::new().route("/ws", get(upgrade)).with_state(Door { relay, timing, shutdown })
+/// The route of the WebSocket, with its description.
+pub fn router(relay: Arc<Relay>, timing: Timing, shutdown: Listener) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(upgrade)).with_state(Door { relay, timing, shutdown })
 }
 
+/// Becomes a WebSocket of the subprotocol `susurro.v1`.
+#[utoipa::path(
+    get,
+    path = "/ws",
+    tag = "chats",
+    security(("token" = []), ("query" = [])),
+    responses(
+        (status = 101, description = "From here on the frames of the protocol document, sections 8 to 12."),
+        refusals::Upgrade
+    )
+)]
 async fn upgrade(State(door): State<Door>, request: Request) -> Result<Response, Failure> {
     let (mut parts, _) = request.into_parts();
     let token = bearer::from_upgrade(&parts).ok_or(ErrorCode::Unauthenticated)?;
