@@ -1,5 +1,6 @@
 //! `susurro` as a process, from a shell's side.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -53,6 +54,8 @@ pub struct Person {
     pub password: String,
     /// Passphrase of the local store.
     pub passphrase: String,
+    /// Further variables of the environment.
+    pub variables: Vec<(String, OsString)>,
 }
 
 impl Person {
@@ -63,7 +66,15 @@ impl Person {
             profile: folder.join(name),
             password: format!("password-of-{name}-9d1f"),
             passphrase: format!("passphrase-of-{name}-3c7a"),
+            variables: Vec::new(),
         }
+    }
+
+    /// The same person with a variable of the environment; of several with one name, the last counts.
+    #[must_use]
+    pub fn with(mut self, variable: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((variable.to_owned(), value.into()));
+        self
     }
 
     /// Runs `susurro --profile … ARGS`.
@@ -88,6 +99,7 @@ impl Person {
             .env("SUSURRO_PASSWORD", &self.password)
             .env("SUSURRO_PASSPHRASE", &self.passphrase)
             .env("SUSURRO_LANG", "en")
+            .envs(self.variables.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
