@@ -77,7 +77,7 @@ pub(crate) struct Shown {
     /// Whether nothing is left to do: connected, mailbox drained, outbox sent.
     pub(crate) settled: watch::Sender<bool>,
     /// What the system said when the relay could not be reached.
-    pub(crate) cause: Arc<Mutex<Option<String>>>,
+    pub(crate) cause: Arc<Mutex<Option<TransportError>>>,
 }
 
 impl Shown {
@@ -91,8 +91,8 @@ impl Shown {
     }
 
     fn note_cause(&self, error: &TransportError) {
-        if let TransportError::Unreachable(cause) = error {
-            *self.cause.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause.clone());
+        if matches!(error, TransportError::Unreachable(_) | TransportError::Certificate(_)) {
+            *self.cause.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
         }
     }
 }

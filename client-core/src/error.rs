@@ -111,6 +111,16 @@ pub enum Error {
         /// What the system said.
         cause: String,
     },
+    /// What answers has a certificate that is not trusted here.
+    #[error(
+        "the certificate of {url} is not trusted here ({cause}): if it is of an authority of your own, name that authority's certificate in SSL_CERT_FILE"
+    )]
+    Certificate {
+        /// The relay's address.
+        url: String,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// Something else answers.
     #[error("what answers at {url} is not a Susurro relay this program can talk to: check the address")]
     NotARelay {
@@ -189,9 +199,12 @@ impl Error {
             | Self::NotFailed
             | Self::Closed => Fault::Failed,
             Self::WrongNameOrPassword | Self::LoggedOut | Self::UnknownDevice => Fault::Authentication,
-            Self::Unreachable { .. } | Self::NotARelay { .. } | Self::Timeout | Self::RelayBusy | Self::Superseded => {
-                Fault::Network
-            }
+            Self::Unreachable { .. }
+            | Self::Certificate { .. }
+            | Self::NotARelay { .. }
+            | Self::Timeout
+            | Self::RelayBusy
+            | Self::Superseded => Fault::Network,
             Self::RelayKeyChanged { .. } | Self::ContactKeyChanged(_) | Self::UnsafeParameters => Fault::Trust,
             Self::Locked | Self::WrongPassphrase | Self::Damaged { .. } | Self::FromTheFuture | Self::Io(_) => {
                 Fault::Store

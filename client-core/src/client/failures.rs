@@ -51,6 +51,7 @@ impl From<PasswordError> for Error {
 pub(crate) fn at(error: TransportError, url: &RelayUrl) -> Error {
     match error {
         TransportError::Unreachable(cause) => Error::Unreachable { url: url.as_str().to_owned(), cause },
+        TransportError::Certificate(cause) => Error::Certificate { url: url.as_str().to_owned(), cause },
         TransportError::NotARelay => Error::NotARelay { url: url.as_str().to_owned() },
         TransportError::Refused { code, .. } => refused(code, url),
     }
@@ -80,8 +81,7 @@ impl Inner {
 
     fn unreachable(&self, otherwise: &str) -> Error {
         let cause = self.shown.cause.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let cause = cause.unwrap_or_else(|| otherwise.to_owned());
-        Error::Unreachable { url: self.me.relay_url.clone(), cause }
+        self.at(cause.unwrap_or_else(|| TransportError::Unreachable(otherwise.to_owned())))
     }
 
     /// Why a chat could not be started with a name.

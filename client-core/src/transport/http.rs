@@ -30,6 +30,9 @@ pub enum TransportError {
     /// No connection, or none in time.
     #[error("unreachable: {0}")]
     Unreachable(String),
+    /// Somebody answers with a certificate that is not trusted here.
+    #[error("certificate: {0}")]
+    Certificate(String),
     /// The answer is none that a relay gives.
     #[error("not a relay")]
     NotARelay,
@@ -46,7 +49,7 @@ pub enum TransportError {
 impl From<TransportError> for RequestFailure {
     fn from(error: TransportError) -> Self {
         match error {
-            TransportError::Unreachable(_) => Self::Unreachable,
+            TransportError::Unreachable(_) | TransportError::Certificate(_) => Self::Unreachable,
             TransportError::NotARelay => Self::NotARelay,
             TransportError::Refused { code, retry_after } => Self::Refused { code, retry_after },
         }
@@ -56,7 +59,7 @@ impl From<TransportError> for RequestFailure {
 impl From<TransportError> for ConnectFailure {
     fn from(error: TransportError) -> Self {
         match error {
-            TransportError::Unreachable(_) => Self::Unreachable,
+            TransportError::Unreachable(_) | TransportError::Certificate(_) => Self::Unreachable,
             TransportError::NotARelay => Self::NotARelay,
             TransportError::Refused { code, retry_after } => Self::Refused { code, retry_after },
         }
@@ -84,7 +87,7 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("susurro/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| TransportError::Unreachable(cause(&error)))?;
+            .map_err(|error| broken(&error))?;
         Ok(Self { client, url })
     }
 
@@ -214,7 +217,7 @@ impl Http {
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Vec<u8>, TransportError> {
-        let response = request.send().await.map_err(|error| TransportError::Unreachable(cause(&error)))?;
+        let response = request.send().await.map_err(|error| broken(&error))?;
         let status = response.status();
         let problem = is_problem(response.headers());
         let retry_after = retry_after(response.headers());
@@ -251,7 +254,7 @@ pub(super) fn retry_after(headers: &header::HeaderMap) -> Option<u64> {
 
 async fn read(mut response: Response) -> Result<Vec<u8>, TransportError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| TransportError::Unreachable(cause(&error)))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
         if body.len() + chunk.len() > ANSWER_MAX {
             return Err(TransportError::NotARelay);
         }
@@ -261,13 +264,25 @@ async fn read(mut response: Response) -> Result<Vec<u8>, TransportError> {
 }
 
 /// The innermost cause, in the system's words; the address is told elsewhere.
-fn cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
+fn broken(error: &reqwest::Error) -> TransportError {
+    if error.is_timeout() { TransportError::Unreachable("no answer in time".to_owned()) } else { cause(error) }
+}
+
+/// The innermost reason of an error of the way to the relay.
+pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> TransportError {
+    let mut cause = error;
+    loop {
+        if let Some(error @ rustls::Error::InvalidCertificate(_)) = cause.downcast_ref() {
+            return TransportError::Certificate(error.to_string());
+        }
+        // An I/O error does not give what it wraps as its source, but the source of that.
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match wrapped {
+            Some(inner) => inner,
+            None => match cause.source() {
+                Some(inner) => inner,
+                None => return TransportError::Unreachable(cause.to_string()),
+            },
+        };
     }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }

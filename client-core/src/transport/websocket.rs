@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::RelayUrl;
-use super::http::{TransportError, is_problem, refusal, retry_after};
+use super::http::{TransportError, cause, is_problem, refusal, retry_after};
 use crate::sync::types::{SocketId, Token};
 
 /// For connection, TLS and upgrade together.
@@ -187,8 +187,8 @@ fn failure(error: tungstenite::Error) -> TransportError {
                 other => other,
             }
         }
-        tungstenite::Error::Io(error) => TransportError::Unreachable(error.to_string()),
-        tungstenite::Error::Tls(error) => TransportError::Unreachable(error.to_string()),
+        tungstenite::Error::Io(error) => cause(&error),
+        tungstenite::Error::Tls(error) => cause(&error),
         _ => TransportError::NotARelay,
     }
 }

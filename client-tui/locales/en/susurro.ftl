@@ -194,6 +194,7 @@ error-wrong-password = Wrong name or password.
 error-logged-out = This device is logged out. Quit (Ctrl-Q) and run: susurro login
 error-unknown-device = This device does not belong to the account. A lost profile is a new device, which this version cannot add.
 error-unreachable = No relay answers at { $relay } ({ $cause }). Check the address and the network, then press Enter again.
+error-certificate = The certificate of { $relay } is not one that this computer trusts ({ $cause }). If it is of an authority of your own, start the program with SSL_CERT_FILE naming that authority's certificate.
 error-not-a-relay = What answers at { $relay } is not a relay of this version. Check the address.
 error-timeout = The relay took too long. Try again.
 error-relay-busy = The relay has too much to do. Try again in a while.

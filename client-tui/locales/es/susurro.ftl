@@ -194,6 +194,7 @@ error-wrong-password = Nombre o contraseña incorrectos.
 error-logged-out = Este dispositivo cerró la sesión. Sal (Ctrl-Q) y ejecuta: susurro login
 error-unknown-device = Este dispositivo no es de la cuenta. Un perfil perdido es un dispositivo nuevo, que esta versión no puede añadir.
 error-unreachable = Ningún relé responde en { $relay } ({ $cause }). Revisa la dirección y la red, y pulsa Enter otra vez.
+error-certificate = El certificado de { $relay } no es uno en el que confíe este ordenador ({ $cause }). Si es de una autoridad tuya, inicia el programa con SSL_CERT_FILE y el certificado de esa autoridad.
 error-not-a-relay = Lo que responde en { $relay } no es un relé de esta versión. Revisa la dirección.
 error-timeout = El relé tardó demasiado. Prueba otra vez.
 error-relay-busy = El relé tiene demasiado trabajo. Prueba dentro de un rato.

@@ -37,6 +37,7 @@ fn step(error: &Error) -> Option<Step> {
         Error::BadRelayUrl
         | Error::PlainHttpNotLoopback
         | Error::Unreachable { .. }
+        | Error::Certificate { .. }
         | Error::NotARelay { .. }
         | Error::RelayBusy
         | Error::UnsafeParameters
@@ -83,6 +84,9 @@ fn explain(texts: &Texts, error: &Error) -> String {
         Error::UnknownDevice => texts.get(key!("error-unknown-device")),
         Error::Unreachable { url, cause } => {
             texts.with(key!("error-unreachable"), &[("relay", clean(url).into()), ("cause", clean(cause).into())])
+        }
+        Error::Certificate { url, cause } => {
+            texts.with(key!("error-certificate"), &[("relay", clean(url).into()), ("cause", clean(cause).into())])
         }
         Error::NotARelay { url } => texts.with(key!("error-not-a-relay"), &[("relay", clean(url).into())]),
         Error::Timeout => texts.get(key!("error-timeout")),
