@@ -15,6 +15,7 @@ pub mod handshake;
 pub mod ids;
 pub mod keys;
 pub mod limits;
+pub mod objects;
 #[cfg(feature = "openapi")]
 mod openapi;
 pub mod rest;

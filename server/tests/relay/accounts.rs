@@ -267,6 +267,7 @@ async fn what_is_not_there_and_what_is_malformed_are_problems_like_all_others() 
     assert_eq!(code(alice.get::<()>("/users/search?limit=x").await), Some(ErrorCode::InvalidRequest));
     assert_eq!(code(alice.get::<()>("/auth/params").await), Some(ErrorCode::InvalidRequest));
     assert_eq!(code(alice.post::<()>("/chats", &"x").await), Some(ErrorCode::InvalidRequest));
+    assert_eq!(code(alice.post::<()>("/chats", &["bob"]).await), Some(ErrorCode::InvalidRequest), "no object");
     let post =
         |body: Vec<u8>| alice.request(Method::POST, "/chats").header("content-type", "application/json").body(body);
     assert_eq!(code(crate::support::answer::<()>(post(b"{".to_vec())).await), Some(ErrorCode::InvalidRequest));

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use susurro_protocol::ErrorCode;
+use susurro_protocol::objects::Objects;
 
 use crate::adapters::inbound::problem::Failure;
 use crate::domain::Error;
@@ -20,8 +21,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        match axum::Json::<T>::from_request(request, state).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
+        match axum::Json::<Objects<T>>::from_request(request, state).await {
+            Ok(axum::Json(Objects(value))) => Ok(Self(value)),
             Err(JsonRejection::BytesRejection(why)) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(ErrorCode::TooLarge.into())
             }
