@@ -7,6 +7,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use rmp::{Marker, decode};
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize as _, Deserializer as _, Serialize};
@@ -53,24 +54,65 @@ pub fn decode<T: DeserializeOwned + Structure>(bytes: &[u8]) -> Result<T, Malfor
     let malformed = Malformed { structure: T::NAME };
     let mut reader = rmp_serde::Deserializer::new(bytes);
     reader.set_max_depth(DEPTH_REFUSED);
-    let value = reader.deserialize_any(Open(PhantomData)).map_err(|_| malformed)?;
-    if reader.get_ref().is_empty() { Ok(value) } else { Err(malformed) }
+    let (value, unknown) = reader.deserialize_any(Open(PhantomData)).map_err(|_| malformed)?;
+    let whole = reader.get_ref().is_empty() && has_no_map(bytes, unknown);
+    if whole { Ok(value) } else { Err(malformed) }
+}
+
+/// Whether the array in `bytes`, which has been read, holds no map before its last `unknown` elements. A structure
+/// within another is an array as well, but what serde derives would also read a map of its names.
+fn has_no_map(bytes: &[u8], unknown: u64) -> bool {
+    let mut reader = decode::Bytes::new(bytes);
+    let Ok(elements) = decode::read_array_len(&mut reader) else { return false };
+    let mut left = u64::from(elements).saturating_sub(unknown);
+    let mut rest = reader.remaining_slice();
+    while left > 0 {
+        let Some((marker, behind)) = rest.split_first() else { return false };
+        let length = |width: usize| {
+            let bytes = behind.get(..width).unwrap_or_default();
+            bytes.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte))
+        };
+        let (skipped, more) = match Marker::from_u8(*marker) {
+            Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => return false,
+            Marker::FixArray(count) => (0, usize::from(count)),
+            Marker::Array16 => (2, length(2)),
+            Marker::Array32 => (4, length(4)),
+            Marker::FixStr(count) => (usize::from(count), 0),
+            Marker::Str8 | Marker::Bin8 => (1 + length(1), 0),
+            Marker::Str16 | Marker::Bin16 => (2 + length(2), 0),
+            Marker::Str32 | Marker::Bin32 => (4 + length(4), 0),
+            Marker::U8 | Marker::I8 => (1, 0),
+            Marker::U16 | Marker::I16 => (2, 0),
+            Marker::U32 | Marker::I32 => (4, 0),
+            Marker::U64 | Marker::I64 => (8, 0),
+            Marker::FixPos(_) | Marker::Null => (0, 0),
+            // Nothing else is of a type that a structure has.
+            _ => return false,
+        };
+        rest = behind.get(skipped..).unwrap_or_default();
+        left = left - 1 + more as u64;
+    }
+    true
 }
 
 /// Reads the known elements of an array with `T`, then skips the rest of it.
 struct Open<T>(PhantomData<T>);
 
 impl<'de, T: DeserializeOwned> Visitor<'de> for Open<T> {
-    type Value = T;
+    /// The value, and how many elements stand behind those that it knows.
+    type Value = (T, u64);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<T, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
         let value = T::deserialize(SeqAccessDeserializer::new(&mut elements))?;
-        while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(value)
+        let mut unknown = 0;
+        while elements.next_element::<IgnoredAny>()?.is_some() {
+            unknown += 1;
+        }
+        Ok((value, unknown))
     }
 }
 
@@ -117,6 +159,29 @@ mod tests {
         assert_eq!(decode::<Pair>(&[0x92, 7, 0xa1, b'x']), refused, "a string is no byte string");
         assert_eq!(decode::<Pair>(&[0x82, 0, 7, 1, 0xc4, 0]), refused, "a map is no array");
         assert_eq!(decode::<Pair>(&[]), refused);
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Nest {
+        all: Vec<Named>,
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Named {
+        a: u8,
+        #[serde(deserialize_with = "crate::bytes::text")]
+        b: String,
+    }
+    structures!(Nest, Named);
+
+    #[test]
+    fn a_nested_structure_is_an_array_and_text_is_text() {
+        let nest = Nest { all: vec![Named { a: 1, b: "x".into() }, Named { a: 2, b: String::new() }] };
+        assert_eq!(decode::<Nest>(&encode(&nest)), Ok(nest));
+        let map = [0x91, 0x91, 0x82, 0xa1, b'a', 1, 0xa1, b'b', 0xa1, b'x'];
+        assert!(decode::<Nest>(&map).is_err(), "a map of names is no structure");
+        assert_eq!(decode::<Named>(&[0x93, 1, 0xa1, b'x', 0x80]), Ok(Named { a: 1, b: "x".into() }), "behind it is");
+        assert!(decode::<Named>(&[0x92, 1, 0xc4, 1, b'x']).is_err(), "a byte string is no text");
+        assert!(decode::<Named>(&[0x92, 1, 0xa1, 0xff]).is_err(), "text is UTF-8");
     }
 
     #[test]

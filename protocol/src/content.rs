@@ -44,6 +44,7 @@ pub struct Content {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// UTF-8, at most [`crate::limits::TEXT_MAX`] bytes, not empty.
+    #[serde(deserialize_with = "crate::bytes::text")]
     pub text: String,
 }
 

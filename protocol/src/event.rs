@@ -96,6 +96,7 @@ pub struct ErrorNotice {
     /// The kind of the frame that it is about; 0 for none.
     pub about: u16,
     /// One English sentence for a log.
+    #[serde(deserialize_with = "crate::bytes::text")]
     pub text: String,
 }
 
