@@ -260,7 +260,9 @@ pub fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-fn transcript(hello: &[u8], welcome: &[u8]) -> [u8; 32] {
+/// What both sides have said, as one hash: the bodies of `Hello` and `Welcome`.
+#[must_use]
+pub fn transcript(hello: &[u8], welcome: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(TRANSCRIPT_LABEL);
     for part in [hello, welcome] {
@@ -275,7 +277,20 @@ fn verify_tag(key: &[u8; 32], label: Label, body: &[u8], tag: &[u8]) -> Result<(
     signed::verify(key, label, body, signature).map_err(|_| ErrorCode::BadSignature)
 }
 
-/// The keys client → relay and relay → client.
+/// The keys client → relay and relay → client, from the private half of one ephemeral and the
+/// public half of the other.
+///
+/// # Errors
+///
+/// [`ErrorCode::BadSignature`] when the public half contributes nothing.
+pub fn derive_keys(
+    ours: &Zeroizing<[u8; 32]>,
+    theirs: &[u8; 32],
+    transcript: &[u8; 32],
+) -> Result<[Zeroizing<[u8; 32]>; 2], ErrorCode> {
+    session_keys(&StaticSecret::from(**ours), theirs, transcript).map(|keys| keys.map(|key| Zeroizing::new(key.0)))
+}
+
 fn session_keys(ours: &StaticSecret, theirs: &[u8; 32], transcript: &[u8; 32]) -> Result<[FrameKey; 2], ErrorCode> {
     let shared = ours.diffie_hellman(&PublicKey::from(*theirs));
     if !shared.was_contributory() {

@@ -34,6 +34,13 @@ impl FrameSealer {
         Self { key, next: 1 }
     }
 
+    /// A direction with this key, the next frame of which has the number `next`: for checks of
+    /// other implementations, which hold a direction to its keys.
+    #[must_use]
+    pub fn resume(key: [u8; 32], next: u64) -> Self {
+        Self { key: FrameKey(key), next }
+    }
+
     /// The next frame of this direction, as bytes of one WebSocket message.
     ///
     /// # Errors
@@ -53,7 +60,7 @@ impl FrameSealer {
         if body.len() + SESSION_TAG_BYTES + 32 > FRAME_MAX {
             return Err(ErrorCode::FrameTooLarge);
         }
-        let tag: [u8; SESSION_TAG_BYTES] = code(&self.key, kind, self.next, body).finalize().into_bytes().into();
+        let tag = tag(&self.key, VERSION, kind, self.next, body);
         let bytes = frame::encode(VERSION, kind, self.next, body, &tag);
         self.next += 1;
         Ok(bytes)
@@ -65,17 +72,25 @@ impl FrameOpener {
         Self { key, next: 1 }
     }
 
+    /// As [`FrameSealer::resume`].
+    #[must_use]
+    pub fn resume(key: [u8; 32], next: u64) -> Self {
+        Self { key: FrameKey(key), next }
+    }
+
     /// Verifies the next frame of this direction. After an error the session is over.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::UnsupportedVersion`], [`ErrorCode::BadTag`] for a tag that does not hold, or
-    /// [`ErrorCode::BadSequence`] for a genuine frame out of its turn (a replay or a gap).
+    /// In this order: [`ErrorCode::BadTag`] for a tag that does not hold, [`ErrorCode::UnsupportedVersion`],
+    /// or [`ErrorCode::BadSequence`] for a genuine frame out of its turn (a replay or a gap).
     pub fn open(&mut self, frame: RawFrame) -> Result<VerifiedFrame, ErrorCode> {
+        code(&self.key, frame.version, frame.kind, frame.seq, &frame.body)
+            .verify_slice(&frame.tag)
+            .map_err(|_| ErrorCode::BadTag)?;
         if frame.version != VERSION {
             return Err(ErrorCode::UnsupportedVersion);
         }
-        code(&self.key, frame.kind, frame.seq, &frame.body).verify_slice(&frame.tag).map_err(|_| ErrorCode::BadTag)?;
         if frame.seq != self.next {
             return Err(ErrorCode::BadSequence);
         }
@@ -93,13 +108,23 @@ impl FrameOpener {
     }
 }
 
-fn code(key: &FrameKey, kind: FrameKind, seq: u64, body: &[u8]) -> Hmac<Sha256> {
+/// The tag of a frame under the key of its direction.
+#[must_use]
+pub fn frame_tag(key: [u8; 32], version: u8, kind: FrameKind, seq: u64, body: &[u8]) -> [u8; SESSION_TAG_BYTES] {
+    tag(&FrameKey(key), version, kind, seq, body)
+}
+
+fn tag(key: &FrameKey, version: u8, kind: FrameKind, seq: u64, body: &[u8]) -> [u8; SESSION_TAG_BYTES] {
+    code(key, version, kind, seq, body).finalize().into_bytes().into()
+}
+
+fn code(key: &FrameKey, version: u8, kind: FrameKind, seq: u64, body: &[u8]) -> Hmac<Sha256> {
     // HMAC fills a short key with zeros up to the hash's block (RFC 2104, section 2).
     let mut block = Zeroizing::new([0; 64]);
     block[..32].copy_from_slice(&key.0);
     let mut mac = Hmac::<Sha256>::new((&*block).into());
     mac.update(LABEL);
-    mac.update(&[VERSION]);
+    mac.update(&[version]);
     mac.update(&kind.number().to_be_bytes());
     mac.update(&seq.to_be_bytes());
     mac.update(body);

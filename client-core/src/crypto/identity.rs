@@ -7,6 +7,7 @@ use rand_core::CryptoRng;
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList};
 use susurro_protocol::rest::SignedText;
+use susurro_protocol::signed::SignedBytes;
 use susurro_protocol::version::SUITE;
 use susurro_protocol::{AccountId, DeviceId};
 use zeroize::Zeroizing;
@@ -164,10 +165,20 @@ impl LocalDevice {
     /// [`BadState`] for anything else, and when the certificate is not of these keys.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadState> {
         let mut reader = Reader::new(bytes, STATE_VERSION)?;
-        let signing_key = SigningKey::from_bytes(reader.array()?);
-        let identity = DhSecret::from_secret(&Secret::copy_of(reader.array()?));
+        let (signing_key, identity) = (reader.array()?, reader.array()?);
         let signed = SignedText(reader.block()?.into()).read().map_err(|_| BadState)?;
         reader.end()?;
+        Self::from_keys(signing_key, identity, signed)
+    }
+
+    /// The device of these private keys, which `signed` certifies.
+    ///
+    /// # Errors
+    ///
+    /// [`BadState`] when the certificate does not hold or is not of these keys.
+    pub fn from_keys(signing_key: &[u8; 32], identity: &[u8; 32], signed: SignedBytes) -> Result<Self, BadState> {
+        let signing_key = SigningKey::from_bytes(signing_key);
+        let identity = DhSecret::from_secret(&Secret::copy_of(identity));
         let certificate = DeviceCertificate::verify(signed).map_err(|_| BadState)?;
         let body = certificate.body();
         if body.signing_key.0 != signing_key.verifying_key().to_bytes() || body.identity_key.0 != *identity.public() {

@@ -19,14 +19,16 @@ mod ratchet;
 mod safety_number;
 mod secret;
 mod state;
+pub mod steps;
 mod transcript;
 
 pub use database_key::{UnwrapError, new_database_key, unwrap_database_key, wrap_database_key};
 pub use error::{CryptoError, DecryptError};
+pub use handshake::{Agreed, INITIAL_HEADER_BYTES, VerifiedBundle, agree_as_initiator, agree_as_responder};
 pub use identity::{AccountKey, LocalDevice};
 pub use password::{PasswordError, StretchCost, StretchedPassword, new_params, stretch_password};
-pub use peer_sessions::{ARCHIVED_MAX, INITIAL_OVERHEAD_BYTES, OVERHEAD_BYTES, PeerSessions, Received};
-pub use prekey::{Prekeys, RETIRED_SECONDS, ROTATE_SECONDS};
+pub use peer_sessions::{ARCHIVED_MAX, Envelope, INITIAL_OVERHEAD_BYTES, OVERHEAD_BYTES, PeerSessions, Received};
+pub use prekey::{PrekeySecrets, Prekeys, RETIRED_SECONDS, ROTATE_SECONDS};
 pub use ratchet::{CHAINS_MAX, KEPT_MAX, KEPT_SECONDS, SKIP_MAX};
 pub use safety_number::{SafetyNumber, safety_number};
 pub use secret::{Secret, Secret32};

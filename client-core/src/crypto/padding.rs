@@ -30,8 +30,8 @@ pub fn padded_length(content: usize) -> usize {
     (with_marker + mask) & !mask
 }
 
-/// Appends content and its padding to `out`, which already has the capacity.
-pub(crate) fn pad_into(content: &[u8], out: &mut Vec<u8>) {
+/// Appends content and its padding to `out`, which should have the capacity already.
+pub fn pad_into(content: &[u8], out: &mut Vec<u8>) {
     let end = out.len() + padded_length(content.len());
     out.extend_from_slice(content);
     out.push(0x80);
@@ -44,7 +44,7 @@ pub(crate) fn pad_into(content: &[u8], out: &mut Vec<u8>) {
 ///
 /// [`BadPadding`] when the marker is missing or the length is not the one for this content; a
 /// sender thereby has no choice that could carry a mark.
-pub(crate) fn unpad(mut padded: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, BadPadding> {
+pub fn unpad(mut padded: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, BadPadding> {
     let marker = padded.iter().rposition(|byte| *byte != 0).ok_or(BadPadding)?;
     if padded[marker] != 0x80 || padded_length(marker) != padded.len() {
         return Err(BadPadding);

@@ -32,6 +32,76 @@ pub const INITIAL_OVERHEAD_BYTES: usize = INITIAL_HEADER_BYTES;
 /// Replaced sessions that can still receive.
 pub const ARCHIVED_MAX: usize = 5;
 
+/// An envelope taken apart; nothing in it is authenticated.
+pub struct Envelope<'a> {
+    initial: Option<&'a [u8; INITIAL_HEADER_BYTES]>,
+    message: Parts<'a>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Takes an envelope apart.
+    ///
+    /// # Errors
+    ///
+    /// [`DecryptError::UnknownVersion`] for a version or kind of a later version,
+    /// [`DecryptError::Malformed`] when it is too long, or too short for what it must hold.
+    pub fn read(envelope: &'a [u8]) -> Result<Self, DecryptError> {
+        if envelope.len() > CIPHERTEXT_MAX {
+            return Err(DecryptError::Malformed);
+        }
+        let (preamble, rest) = envelope.split_first_chunk::<2>().ok_or(DecryptError::Malformed)?;
+        let [version, kind] = *preamble;
+        if version != VERSION {
+            return Err(DecryptError::UnknownVersion);
+        }
+        let (initial, rest) = match kind {
+            KIND_INITIAL => {
+                let (initial, rest) = rest.split_first_chunk().ok_or(DecryptError::Malformed)?;
+                (Some(initial), rest)
+            }
+            KIND_MESSAGE => (None, rest),
+            _ => return Err(DecryptError::UnknownVersion),
+        };
+        Ok(Self { initial, message: Parts::read(*preamble, rest).ok_or(DecryptError::Malformed)? })
+    }
+
+    /// The initial header of an envelope that starts a session.
+    #[must_use]
+    pub fn initial_header(&self) -> Option<&'a [u8; INITIAL_HEADER_BYTES]> {
+        self.initial
+    }
+
+    /// The random value of the message.
+    #[must_use]
+    pub fn random(&self) -> &'a [u8] {
+        self.message.nonce
+    }
+
+    /// The encrypted message header and its tag.
+    #[must_use]
+    pub fn header(&self) -> &'a [u8] {
+        self.message.header
+    }
+
+    /// The encrypted content.
+    #[must_use]
+    pub fn body(&self) -> &'a [u8] {
+        self.message.body
+    }
+
+    /// The tag of the content.
+    #[must_use]
+    pub fn tag(&self) -> &'a [u8] {
+        self.message.tag
+    }
+}
+
+impl fmt::Debug for Envelope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Envelope(initial: {}, {} bytes)", self.initial.is_some(), self.message.body.len())
+    }
+}
+
 /// The sessions with one remote device. Every operation leaves the value as it is and gives the
 /// one that follows: nothing has happened before the caller stores it.
 #[derive(Default)]
@@ -78,6 +148,12 @@ impl PeerSessions {
     #[must_use]
     pub fn can_send_to(&self, remote: &DeviceCertificate) -> bool {
         self.active.as_ref().is_some_and(|entry| is_with(entry.session.binding(), remote))
+    }
+
+    /// Names the session that sends: the transcript hash of its handshake.
+    #[must_use]
+    pub fn sends_with(&self) -> Option<[u8; 32]> {
+        self.active.as_ref().map(|entry| entry.session.binding().transcript)
     }
 
     /// The remote device, once there is a session.
@@ -177,26 +253,11 @@ impl PeerSessions {
         now: u64,
         _rng: &mut dyn CryptoRng,
     ) -> Result<Received, DecryptError> {
-        if envelope.len() > CIPHERTEXT_MAX {
-            return Err(DecryptError::Malformed);
-        }
-        let (preamble, rest) = envelope.split_first_chunk::<2>().ok_or(DecryptError::Malformed)?;
-        let [version, kind] = *preamble;
-        if version != VERSION {
-            return Err(DecryptError::UnknownVersion);
-        }
+        let Envelope { initial, message } = Envelope::read(envelope)?;
         self.check_parties(local, remote)?;
-        match kind {
-            KIND_INITIAL => {
-                let (initial, rest) = rest.split_first_chunk().ok_or(DecryptError::Malformed)?;
-                let message = Parts::read(*preamble, rest).ok_or(DecryptError::Malformed)?;
-                self.decrypt_initial(local, prekeys, remote, initial, &message, now)
-            }
-            KIND_MESSAGE => {
-                let message = Parts::read(*preamble, rest).ok_or(DecryptError::Malformed)?;
-                self.decrypt_message(remote, &message, now)
-            }
-            _ => Err(DecryptError::UnknownVersion),
+        match initial {
+            Some(initial) => self.decrypt_initial(local, prekeys, remote, initial, &message, now),
+            None => self.decrypt_message(remote, &message, now),
         }
     }
 

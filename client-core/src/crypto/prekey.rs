@@ -86,6 +86,19 @@ pub struct Prekeys {
     replays: BTreeSet<Replay>,
 }
 
+/// Private halves of prekeys with their identifiers, the present ones first.
+#[derive(Default)]
+pub struct PrekeySecrets {
+    /// Signed X25519 prekeys.
+    pub signed: Vec<(PrekeyId, Secret<32>)>,
+    /// Last-resort ML-KEM prekeys, as seeds.
+    pub last_resort: Vec<(PrekeyId, PqSeed)>,
+    /// One-time X25519 prekeys.
+    pub one_time: Vec<(PrekeyId, Secret<32>)>,
+    /// One-time ML-KEM prekeys, as seeds.
+    pub pq_one_time: Vec<(PrekeyId, PqSeed)>,
+}
+
 /// The keys of a handshake that starts with this device.
 pub(crate) struct Chosen<'a> {
     pub(crate) signed: &'a DhSecret,
@@ -125,6 +138,37 @@ impl Prekeys {
         };
         prekeys.add_one_time(ONE_TIME_PREKEYS_TARGET, ONE_TIME_PREKEYS_TARGET, now, rng);
         prekeys
+    }
+
+    /// Prekeys of which each private half is given, as if they had been published at `created`.
+    /// Later ones get identifiers above all of these. For checks against other implementations.
+    ///
+    /// # Errors
+    ///
+    /// [`BadState`] without a signed and a last-resort key.
+    pub fn from_keys(keys: PrekeySecrets, created: u64) -> Result<Self, BadState> {
+        let PrekeySecrets { signed, last_resort, one_time, pq_one_time } = keys;
+        let ids = |keys: &[(PrekeyId, Secret<32>)]| keys.iter().map(|(id, _)| *id).max();
+        let pq_ids = |keys: &[(PrekeyId, PqSeed)]| keys.iter().map(|(id, _)| *id).max();
+        let highest = [ids(&signed), ids(&one_time), pq_ids(&last_resort), pq_ids(&pq_one_time)];
+        let next_id = highest.into_iter().flatten().max().unwrap_or(0).saturating_add(1);
+        if signed.is_empty() || last_resort.is_empty() {
+            return Err(BadState);
+        }
+        let pair = |secret: Secret<32>| DhSecret::from_secret(&secret);
+        Ok(Self {
+            signed: signed.into_iter().map(|(id, key)| Rotating::new(id, created, pair(key))).collect(),
+            last_resort: last_resort.into_iter().map(|(id, seed)| Rotating::new(id, created, seed)).collect(),
+            one_time: (one_time.into_iter())
+                .map(|(id, key)| (id, Arc::new(OneTime { created, secret: pair(key) })))
+                .collect(),
+            pq_one_time: (pq_one_time.into_iter())
+                .map(|(id, secret)| (id, Arc::new(OneTime { created, secret })))
+                .collect(),
+            next_id,
+            unpublished_from: next_id,
+            replays: BTreeSet::new(),
+        })
     }
 
     /// What has to be put to the relay now: the present signed and last-resort prekeys and every

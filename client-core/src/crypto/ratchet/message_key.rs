@@ -32,7 +32,10 @@ impl MessageKey {
     /// The message's random nonce salts the body key: a state that was rolled back or cloned
     /// meets its message keys again, but no body key twice, so the AEAD's own nonce can be zero.
     fn cipher(&self, nonce: &[u8; NONCE_BYTES]) -> ChaCha20Poly1305 {
-        let key = one_key(nonce, &self.0, INFO);
-        ChaCha20Poly1305::new(key.expose().into())
+        ChaCha20Poly1305::new(self.body_key(nonce).expose().into())
+    }
+
+    pub(crate) fn body_key(&self, nonce: &[u8; NONCE_BYTES]) -> Secret32 {
+        one_key(nonce, &self.0, INFO)
     }
 }

@@ -9,10 +9,10 @@ mod session;
 mod skipped;
 
 pub(crate) use chain_key::ChainKey;
-pub(crate) use header::{HeaderKey, SEALED_HEADER_BYTES};
+pub(crate) use header::{Header, HeaderKey, SEALED_HEADER_BYTES};
 pub(crate) use message_key::MessageKey;
 pub(crate) use root_key::RootKey;
-pub(crate) use session::{Binding, FirstKeys, Opened, Parts, Session};
+pub(crate) use session::{Binding, FirstKeys, HEADER_AD_BYTES, Opened, Parts, Session, body_ad};
 
 /// Bytes of the random value of each message.
 pub(crate) const NONCE_BYTES: usize = 24;

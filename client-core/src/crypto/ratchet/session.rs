@@ -14,8 +14,7 @@ use super::{CHAINS_MAX, ChainKey, HeaderKey, KEPT_MAX, MessageKey, NONCE_BYTES, 
 use crate::crypto::dh::DhSecret;
 use crate::crypto::error::{CryptoError, DecryptError};
 
-pub(crate) use binding::Binding;
-use binding::body_ad;
+pub(crate) use binding::{Binding, HEADER_AD_BYTES, body_ad};
 
 /// What key agreement gives: the root key and the first header key of each side.
 pub(crate) struct FirstKeys {

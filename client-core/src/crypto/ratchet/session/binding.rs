@@ -8,7 +8,7 @@ use crate::crypto::ratchet::header::SEALED_HEADER_BYTES;
 /// Bytes of the associated data of a session: suite, transcript hash, sender, recipient.
 const SESSION_AD_BYTES: usize = 2 + 32 + 32 + 32;
 /// Those and the two bytes in front of every envelope.
-const HEADER_AD_BYTES: usize = SESSION_AD_BYTES + 2;
+pub(crate) const HEADER_AD_BYTES: usize = SESSION_AD_BYTES + 2;
 /// Those, the nonce and the encrypted header.
 const BODY_AD_BYTES: usize = HEADER_AD_BYTES + NONCE_BYTES + SEALED_HEADER_BYTES;
 
@@ -53,7 +53,7 @@ impl Binding {
 }
 
 /// Associated data of the body.
-pub(super) fn body_ad(
+pub(crate) fn body_ad(
     header_ad: &[u8; HEADER_AD_BYTES],
     nonce: &[u8; NONCE_BYTES],
     sealed_header: &[u8; SEALED_HEADER_BYTES],
