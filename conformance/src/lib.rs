@@ -11,4 +11,5 @@ pub mod relay;
 pub mod search;
 pub mod suite;
 pub mod terminal;
+pub mod vectors;
 pub mod wire;

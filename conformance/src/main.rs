@@ -4,8 +4,8 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use susurro_conformance::list;
 use susurro_conformance::suite::Ending;
+use susurro_conformance::{list, vectors};
 
 /// Checks any relay or client against docs/protocol.md.
 #[derive(Parser)]
@@ -19,11 +19,14 @@ struct Arguments {
 enum Command {
     /// Every requirement of the document, its level, and what covers it
     List,
+    /// Holds our own code, or a shim around any other implementation, to the vectors of docs/vectors
+    Vectors(vectors::run::Arguments),
 }
 
 fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::List => list::run(&mut io::stdout().lock()).map(|()| Ending::Clean),
+        Command::Vectors(arguments) => vectors::run::run(arguments),
     };
     match ended {
         Ok(ending) => {

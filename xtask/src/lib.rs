@@ -14,3 +14,4 @@ pub mod step;
 pub mod summary;
 pub mod system;
 pub mod test;
+pub mod vectors;

@@ -1,9 +1,9 @@
-//! The project's own commands: `cargo xtask demo | test | check | corpus | image-check`.
+//! The project's own commands: `cargo xtask demo | test | check | corpus | vectors | image-check`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
 use std::process::ExitCode;
 
-use xtask::{check, corpus, demo, image, openapi, test};
+use xtask::{check, corpus, demo, image, openapi, test, vectors};
 
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
@@ -14,6 +14,7 @@ Usage: cargo xtask COMMAND
   check             formatting, clippy, documentation, links, licences: everything that reads without running
   openapi           write the copy of the relay's description anew
   corpus            write the seeds of the fuzz corpora anew
+  vectors           make the test vectors in docs/vectors anew; a change of them is a protocol version
   image-check       walk through the steps of the Dockerfile on this machine, without a container engine
 ";
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         ["check"] => check::run(),
         ["openapi"] => openapi::run(),
         ["corpus"] => corpus::run(),
+        ["vectors"] => vectors::run(),
         ["image-check"] => image::run(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

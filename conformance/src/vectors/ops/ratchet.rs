@@ -1,0 +1,182 @@
+//! The ratchet: its steps, envelopes, and whole conversations.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use susurro_client_core::crypto::dh::DhSecret;
+use susurro_client_core::crypto::steps::{self, MessageHeader};
+use susurro_client_core::crypto::{Envelope, LocalDevice, PeerSessions, Prekeys};
+
+use super::agreement::{bundle, local, prekeys};
+use super::{Answer, Input, Refusal};
+use crate::vectors::random::Tape;
+
+pub(super) fn root_step(input: &Input<'_>) -> Answer {
+    let own = DhSecret::from_secret(&input.secret("private")?);
+    let [root, chain, header] = steps::root_step(&input.secret("root_key")?, &own, &input.array("public")?)?;
+    Ok(json!({
+        "root_key": hex::encode(root.expose()),
+        "chain_key": hex::encode(chain.expose()),
+        "next_header_key": hex::encode(header.expose()),
+    }))
+}
+
+pub(super) fn chain_step(input: &Input<'_>) -> Answer {
+    let [message, next] = steps::chain_step(&input.secret("chain_key")?);
+    Ok(json!({ "message_key": hex::encode(message.expose()), "chain_key": hex::encode(next.expose()) }))
+}
+
+pub(super) fn seal(input: &Input<'_>) -> Answer {
+    let header = MessageHeader {
+        ratchet: input.array("ratchet_key")?,
+        n: input.number("n")?,
+        pn: input.number("pn")?,
+        flags: input.number("flags")?,
+    };
+    let sealed = steps::seal_message(
+        &input.secret("header_key")?,
+        &input.secret("message_key")?,
+        &input.array("ad")?,
+        &input.array("random")?,
+        header,
+        &input.bytes("padded")?,
+    );
+    let sealed = sealed.ok_or_else(|| Refusal::named("too-large"))?;
+    Ok(json!({
+        "body_key": hex::encode(sealed.body_key.expose()),
+        "header": hex::encode(sealed.header),
+        "body": hex::encode(sealed.body),
+    }))
+}
+
+pub(super) fn read_envelope(input: &Input<'_>) -> Answer {
+    let bytes = input.bytes("bytes")?;
+    let envelope = Envelope::read(&bytes)?;
+    let initial = envelope.initial_header();
+    Ok(json!({
+        "kind": if initial.is_some() { 1 } else { 2 },
+        "initial_header": initial.map(hex::encode),
+        "random": hex::encode(envelope.random()),
+        "header": hex::encode(envelope.header()),
+        "body": hex::encode([envelope.body(), envelope.tag()].concat()),
+    }))
+}
+
+pub(super) fn run(input: &Input<'_>) -> Answer {
+    let mut play = Play::of(input)?;
+    let mut told = Vec::new();
+    for step in input.parts("steps")? {
+        told.push(match play.step(&step) {
+            Ok(value) => value,
+            Err(Refusal::Error(name)) => json!({ "error": name }),
+            Err(other) => return Err(other),
+        });
+    }
+    Ok(json!({ "steps": told }))
+}
+
+/// People with their keys and sessions, in the middle of a conversation.
+pub struct Play {
+    now: u64,
+    people: BTreeMap<String, Person>,
+}
+
+struct Person {
+    device: LocalDevice,
+    prekeys: Prekeys,
+    sessions: BTreeMap<String, PeerSessions>,
+}
+
+impl Play {
+    /// The people of a case, before their first word.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Input`] when their keys are not as they should be.
+    pub fn of(input: &Input<'_>) -> Result<Self, Refusal> {
+        let now = input.number("now")?;
+        let mut people = BTreeMap::new();
+        for (name, keys) in input.members("people")? {
+            let device = local(&keys.part("local")?)?;
+            let prekeys = prekeys(&keys.part("prekeys")?, now)?;
+            people.insert(name.clone(), Person { device, prekeys, sessions: BTreeMap::new() });
+        }
+        Ok(Self { now, people })
+    }
+
+    /// Takes one step.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Error`] when it is refused; nothing has changed then.
+    pub fn step(&mut self, step: &Input<'_>) -> Answer {
+        match step.text("do")? {
+            "start" => self.start(step),
+            "send" => self.send(step),
+            "receive" => self.receive(step),
+            other => Err(Refusal::Input(format!("no step {other}"))),
+        }
+    }
+
+    fn person(&self, name: &str) -> Result<&Person, Refusal> {
+        self.people.get(name).ok_or_else(|| Refusal::Input(format!("nobody is {name}")))
+    }
+
+    fn keep(&mut self, name: &str, peer: &str, sessions: PeerSessions) -> Result<Value, Refusal> {
+        let sends = sessions.sends_with().map(hex::encode);
+        let person = self.people.get_mut(name).ok_or_else(|| Refusal::Input(format!("nobody is {name}")))?;
+        person.sessions.insert(peer.to_owned(), sessions);
+        Ok(sends.into())
+    }
+
+    fn start(&mut self, step: &Input<'_>) -> Answer {
+        let (by, to) = (step.text("by")?, step.text("to")?);
+        let (person, peer) = (self.person(by)?, self.person(to)?);
+        let parts = [step.bytes("ephemeral")?, step.bytes("kem_randomness")?, step.bytes("ratchet")?];
+        let mut tape = Tape::of(&parts.each_ref().map(Vec::as_slice));
+        let sessions = person.sessions.get(to).unwrap_or(&PeerSessions::new()).start(
+            &person.device,
+            peer.device.certificate(),
+            &bundle(step, "bundle")?,
+            self.now,
+            &mut tape,
+        )?;
+        used_up(&tape)?;
+        Ok(json!({ "sends": self.keep(by, to, sessions)? }))
+    }
+
+    fn send(&mut self, step: &Input<'_>) -> Answer {
+        let (by, to) = (step.text("by")?, step.text("to")?);
+        let person = self.person(by)?;
+        let ratchet = if step.has("ratchet") { step.bytes("ratchet")? } else { Vec::new() };
+        let mut tape = Tape::of(&[&ratchet, &step.bytes("random")?]);
+        let sessions = person.sessions.get(to).ok_or_else(|| Refusal::named("no-session"))?;
+        let (sessions, envelope) = sessions.encrypt(&step.bytes("content")?, self.now, &mut tape)?;
+        used_up(&tape)?;
+        Ok(json!({ "envelope": hex::encode(envelope), "sends": self.keep(by, to, sessions)? }))
+    }
+
+    fn receive(&mut self, step: &Input<'_>) -> Answer {
+        let (by, from) = (step.text("by")?, step.text("from")?);
+        let (person, peer) = (self.person(by)?, self.person(from)?);
+        let at = if step.has("at") { step.number("at")? } else { self.now };
+        let received = person.sessions.get(from).unwrap_or(&PeerSessions::new()).decrypt(
+            &person.device,
+            &person.prekeys,
+            peer.device.certificate(),
+            &step.bytes("envelope")?,
+            at,
+            &mut Tape::default(),
+        )?;
+        let content = hex::encode(&received.content);
+        if let (Some(prekeys), Some(person)) = (received.prekeys, self.people.get_mut(by)) {
+            person.prekeys = prekeys;
+        }
+        Ok(json!({ "content": content, "sends": self.keep(by, from, received.sessions)? }))
+    }
+}
+
+fn used_up(tape: &Tape) -> Result<(), Refusal> {
+    let wrong = || Refusal::Input("this step draws more or less randomness than it is given".into());
+    tape.is_used_up().then_some(()).ok_or_else(wrong)
+}
