@@ -315,10 +315,10 @@ impl Driver {
                     socket.transmit(message);
                 }
             }
-            Effect::CloseSocket(id) => {
+            Effect::CloseSocket { socket: id, code } => {
                 if let Some(socket) = self.socket.take_if(|socket| socket.id() == id) {
                     while self.closing.try_join_next().is_some() {}
-                    self.closing.spawn(socket.close());
+                    self.closing.spawn(socket.close(code));
                 }
             }
             Effect::Request { id, request, access_token } => {

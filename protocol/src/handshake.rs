@@ -223,15 +223,28 @@ impl ReceivedHello {
         time: u64,
         mailbox_head: MailboxSeq,
     ) -> Result<(Vec<u8>, SessionPair), ErrorCode> {
+        let own_key = relay_key.verifying_key().to_bytes();
+        self.answer(device_key, relay_key, ephemeral, |version, ephemeral| {
+            Welcome::of_relay(version, own_key, ephemeral, time, mailbox_head)
+        })
+    }
+
+    /// As [`verify`](Self::verify), with a `Welcome` of the caller's own, who gets the chosen version
+    /// and the public ephemeral: for a relay with limits of its own (LIM-2).
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub fn answer(
+        self,
+        device_key: &[u8; 32],
+        relay_key: &SigningKey,
+        ephemeral: Zeroizing<[u8; 32]>,
+        welcome: impl FnOnce(u8, [u8; 32]) -> Welcome,
+    ) -> Result<(Vec<u8>, SessionPair), ErrorCode> {
         verify_tag(device_key, Label::Hello, &self.body, &self.tag)?;
         let ephemeral = StaticSecret::from(*ephemeral);
-        let welcome = codec::encode(&Welcome::of_relay(
-            self.version,
-            relay_key.verifying_key().to_bytes(),
-            PublicKey::from(&ephemeral).to_bytes(),
-            time,
-            mailbox_head,
-        ));
+        let welcome = codec::encode(&welcome(self.version, PublicKey::from(&ephemeral).to_bytes()));
         let transcript = transcript(&self.body, &welcome);
         let tag = signed::sign(relay_key, Label::Welcome, &transcript);
         let [to_relay, to_client] = session_keys(&ephemeral, &self.hello.ephemeral.0, &transcript)?;

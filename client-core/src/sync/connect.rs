@@ -5,7 +5,8 @@ use bytes::Bytes;
 use rand_core::CryptoRng;
 use susurro_protocol::codec::{self, Structure};
 use susurro_protocol::command::Ping;
-use susurro_protocol::frame::{FrameKind, RawFrame};
+use susurro_protocol::event::ErrorNotice;
+use susurro_protocol::frame::{FrameKind, RawFrame, SESSION_TAG_BYTES};
 use susurro_protocol::handshake::{self, ClientHandshake, ClientIdentity, Welcome};
 use susurro_protocol::limits::{HANDSHAKE_SECONDS, PING_SECONDS};
 use susurro_protocol::session::{FrameOpener, FrameSealer};
@@ -32,6 +33,9 @@ const STABLE_AFTER: u64 = PING_EVERY;
 /// Milliseconds of silence after which a mailbox counts as drained although its head was not
 /// seen: the newest messages may have expired.
 const DRAINED_AFTER: u64 = 2_000;
+
+/// Bytes of a frame beside its body: the tag, and below 32 for the array, its integers and lengths.
+const FRAME_OVERHEAD: usize = SESSION_TAG_BYTES + 32;
 
 /// Where the connection stands.
 pub(super) enum Link {
@@ -67,6 +71,9 @@ pub(super) struct Session {
     /// The mailbox position up to which messages were waiting when the session began.
     head: MailboxSeq,
     last_delivery: u64,
+    /// What the relay takes, in bytes of a frame and of a ciphertext (LIM-2).
+    frame_max: usize,
+    ciphertext_max: usize,
 }
 
 pub(super) struct Connector {
@@ -262,7 +269,7 @@ impl<R: CryptoRng> Engine<R> {
                         session.pong_by = None;
                         self.frame(&frame);
                     }
-                    Err(_) => self.lose(Trouble::Lost, 0),
+                    Err(code) => self.break_off(code, None),
                 },
                 _ => return,
             }
@@ -289,6 +296,8 @@ impl<R: CryptoRng> Engine<R> {
                     nonce: 0,
                     head: welcome.mailbox_head,
                     last_delivery: self.now,
+                    frame_max: usize::try_from(welcome.frame_max).unwrap_or(usize::MAX),
+                    ciphertext_max: usize::try_from(welcome.ciphertext_max).unwrap_or(usize::MAX),
                 };
                 self.connected(session, &welcome);
             }
@@ -299,7 +308,6 @@ impl<R: CryptoRng> Engine<R> {
 
     fn connected(&mut self, session: Session, welcome: &Welcome) {
         self.connector.link = Link::Connected(Box::new(session));
-        self.tokens.refreshed_in_doubt = None;
         if welcome.mailbox_head < self.inbox.cursor {
             // The relay was restored from a backup and gives positions out a second time: what
             // is new there must not be taken for old. What is old is recognised by its identifier.
@@ -319,12 +327,23 @@ impl<R: CryptoRng> Engine<R> {
     /// As [`transmit`](Self::transmit), for a body that is encoded already. Says whether it fitted.
     pub(super) fn transmit_bytes(&mut self, kind: FrameKind, body: &[u8]) -> bool {
         let Link::Connected(session) = &mut self.connector.link else { return true };
+        if body.len() + FRAME_OVERHEAD > session.frame_max {
+            return false;
+        }
         match session.sealer.seal_body(kind, body) {
             Ok(bytes) => {
                 self.draft.effects.push(Effect::Transmit(bytes));
                 true
             }
             Err(_) => false,
+        }
+    }
+
+    /// Whether the relay takes ciphertexts of this size.
+    pub(super) fn takes_ciphertext_of(&self, bytes: usize) -> bool {
+        match &self.connector.link {
+            Link::Connected(session) => bytes <= session.ciphertext_max,
+            _ => true,
         }
     }
 
@@ -362,6 +381,17 @@ impl<R: CryptoRng> Engine<R> {
         self.wait(trouble, retry_after);
     }
 
+    /// Ends the session because of what the relay sent (SES-5): an `Error` frame about a frame of
+    /// this kind, if it may be answered with one (FRAME-6), then a close frame with the code.
+    pub(super) fn break_off(&mut self, code: ErrorCode, about: Option<FrameKind>) {
+        if about != Some(FrameKind::Error) {
+            let about = about.map_or(0, FrameKind::number);
+            self.transmit(FrameKind::Error, &ErrorNotice { about, ..ErrorNotice::of(code) });
+        }
+        self.close_socket(Some(code));
+        self.wait(Trouble::Lost, 0);
+    }
+
     /// As [`lose`](Self::lose), for a socket that closed by itself.
     fn socket_gone(&mut self, trouble: Trouble, retry_after: u64) {
         self.session_ended();
@@ -383,8 +413,12 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     fn drop_socket(&mut self) {
+        self.close_socket(None);
+    }
+
+    fn close_socket(&mut self, code: Option<ErrorCode>) {
         if let Some(socket) = self.connector.socket() {
-            self.draft.effects.push(Effect::CloseSocket(socket));
+            self.draft.effects.push(Effect::CloseSocket { socket, code });
         }
         self.session_ended();
     }

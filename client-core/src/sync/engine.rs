@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
 use susurro_protocol::command::Ack;
-use susurro_protocol::event::{DevicesChanged, ErrorNotice, GoingAway, PrekeysLow, Rejected, Stored};
+use susurro_protocol::event::{DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
 use susurro_protocol::frame::{FrameKind, VerifiedFrame};
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, codec};
 
@@ -20,7 +20,7 @@ use super::repair::Repairs;
 use super::tokens::TokenState;
 use super::types::{Command, Effect, EngineError, Input, Step};
 use crate::crypto::{LocalDevice, PeerSessions, Prekeys};
-use crate::model::{ClientEvent, Connection, Trouble};
+use crate::model::{ClientEvent, Connection};
 use crate::store::port::{ChatState, Mutation, Snapshot};
 
 /// Milliseconds between two looks at what is due rarely: rotation of prekeys, things to forget.
@@ -174,15 +174,15 @@ impl<R: CryptoRng> Engine<R> {
                 }
             }),
             // Any frame is a sign of life.
-            FrameKind::Pong => Ok(()),
-            kind => {
-                let notice = ErrorNotice { about: kind.number(), ..ErrorNotice::of(ErrorCode::UnknownKind) };
-                self.transmit(FrameKind::Error, &notice);
-                Ok(())
+            FrameKind::Pong => codec::decode(body).map(|_: Pong| ()),
+            // Of a later version (FRAME-3).
+            FrameKind::Unknown(_) => Ok(()),
+            FrameKind::Hello | FrameKind::Welcome | FrameKind::Send | FrameKind::Ack | FrameKind::Ping => {
+                return self.break_off(ErrorCode::UnexpectedFrame, Some(frame.kind()));
             }
         };
         if read.is_err() {
-            self.lose(Trouble::Lost, 0);
+            self.break_off(ErrorCode::MalformedBody, Some(frame.kind()));
         }
     }
 

@@ -136,10 +136,7 @@ impl<R: CryptoRng> Engine<R> {
         let failure = match (job.clone(), result) {
             (Job::Refresh, Ok(Answer::Tokens(tokens))) => return self.refreshed(tokens),
             (job, Ok(answer)) => match self.take_answer(job, answer, former.attempts) {
-                Ok(()) => {
-                    self.tokens.refreshed_in_doubt = None;
-                    return;
-                }
+                Ok(()) => return,
                 Err(failure) => failure,
             },
             (_, Err(failure)) => failure,

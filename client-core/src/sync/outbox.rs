@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use super::backoff;
 use super::engine::Engine;
-use super::jobs::{Job, RETRY_AFTER_MAX};
+use super::jobs::{Job, RETRY_AFTER_MAX, is_about_token};
 use super::order;
 use super::types::Refused;
 use crate::crypto::CryptoError;
@@ -184,8 +184,8 @@ impl<R: CryptoRng> Engine<R> {
     /// Sends the first of each conversation that is not on its way yet.
     pub(super) fn send_queued(&mut self) {
         let mut in_flight = self.outbox.entries.values().filter(|queued| queued.in_flight).count();
-        let heads: Vec<u64> = self.outbox.queues.values().filter_map(|queue| queue.front().copied()).collect();
-        for order in heads {
+        let mut heads: VecDeque<u64> = self.outbox.queues.values().filter_map(|queue| queue.front().copied()).collect();
+        while let Some(order) = heads.pop_front() {
             if in_flight >= IN_FLIGHT_MAX || !self.is_connected() {
                 return;
             }
@@ -193,8 +193,9 @@ impl<R: CryptoRng> Engine<R> {
             if queued.in_flight || !backoff::is_due(queued.retry_at, self.now, RETRY_AFTER_MAX) {
                 continue;
             }
+            let peer = queued.entry.peer.clone();
             if let Some(wire) = self.wire_of(order) {
-                if self.transmit_bytes(FrameKind::Send, &wire) {
+                if self.relay_takes(&wire) && self.transmit_bytes(FrameKind::Send, &wire) {
                     in_flight += 1;
                     if let Some(queued) = self.outbox.entries.get_mut(&order) {
                         queued.in_flight = true;
@@ -203,7 +204,20 @@ impl<R: CryptoRng> Engine<R> {
                     self.fail(order, ErrorCode::TooLarge);
                 }
             }
+            if !self.outbox.entries.contains_key(&order) {
+                // Given up: the next of the conversation takes its turn.
+                heads.extend(self.outbox.queues.get(&peer).and_then(|queue| queue.front().copied()));
+            }
         }
+    }
+
+    /// Whether no ciphertext in a `Send` is larger than the relay takes (LIM-2).
+    fn relay_takes(&self, wire: &[u8]) -> bool {
+        // Each ciphertext is smaller than the whole: most are not looked at.
+        self.takes_ciphertext_of(wire.len())
+            || codec::decode(wire).is_ok_and(|send: Send| {
+                send.deposits.iter().all(|deposit| self.takes_ciphertext_of(deposit.ciphertext.len()))
+            })
     }
 
     /// The bytes of an entry's `Send`: those of the first time, or encrypted now. `None` while
@@ -354,6 +368,8 @@ impl<R: CryptoRng> Engine<R> {
                 self.people.reopen.insert(peer.clone());
                 self.people.refetch.insert(peer);
             }
+            // As at any other place: another token, another session, the same bytes.
+            code if is_about_token(code) => self.refused(code, 0),
             code if code.is_temporary() || rejected.retry_after > 0 => {
                 let wait = backoff::delay(attempts, &mut self.rng);
                 self.put_off(order, wait.max(u64::from(rejected.retry_after).min(RETRY_AFTER_MAX)));

@@ -29,7 +29,8 @@ pub(super) struct TokenState {
     pub(super) generation: u64,
     /// The relay refused the access token although it should be good.
     pub(super) doubted: bool,
-    /// When it was refreshed for that reason, while nothing has worked since.
+    /// When it was refreshed for that reason last. That something worked since says nothing: a relay
+    /// that takes the new token and refuses it in the session would be asked in a loop.
     pub(super) refreshed_in_doubt: Option<u64>,
 }
 

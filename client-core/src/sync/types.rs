@@ -197,7 +197,12 @@ pub enum Effect {
     /// Send one binary message over the open socket; dropped when it has ended meanwhile.
     Transmit(Vec<u8>),
     /// Close the socket, also one that is still opening. No event follows.
-    CloseSocket(SocketId),
+    CloseSocket {
+        /// Its number.
+        socket: SocketId,
+        /// For the close frame; `None` when nothing was wrong with what the relay sent.
+        code: Option<ErrorCode>,
+    },
     /// Make a request.
     Request {
         /// Comes back in `Answered`.

@@ -52,7 +52,7 @@ pub enum SocketEvent {
 #[derive(Debug)]
 pub struct Socket {
     id: SocketId,
-    outgoing: Option<mpsc::Sender<Vec<u8>>>,
+    outgoing: Option<mpsc::Sender<Message>>,
     task: JoinHandle<()>,
 }
 
@@ -76,14 +76,18 @@ impl Socket {
 
     /// Queues a binary message. What does not fit ends the socket, with a `Closed` event.
     pub fn transmit(&mut self, message: Vec<u8>) {
-        if self.outgoing.as_ref().is_some_and(|queue| queue.try_send(message).is_err()) {
+        if self.outgoing.as_ref().is_some_and(|queue| queue.try_send(Message::Binary(message.into())).is_err()) {
             self.outgoing = None;
         }
     }
 
-    /// Writes what is queued, closes, and waits for that, for a short time.
-    pub async fn close(mut self) {
-        self.outgoing = None;
+    /// Writes what is queued, closes (with the code of an error, if there was one), and waits for
+    /// that, for a short time.
+    pub async fn close(mut self, code: Option<ErrorCode>) {
+        if let Some((queue, code)) = self.outgoing.take().zip(code) {
+            // A full queue belongs to a connection that takes nothing any more.
+            let _ = queue.try_send(Message::Close(Some(close_frame(code))));
+        }
         let _ = timeout(CLOSE_TIMEOUT, &mut self.task).await;
     }
 }
@@ -109,7 +113,7 @@ impl Events {
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn run(request: Option<Request>, queue: mpsc::Receiver<Vec<u8>>, events: &Events) {
+async fn run(request: Option<Request>, queue: mpsc::Receiver<Message>, events: &Events) {
     let Some(request) = request else { return events.tell(SocketEvent::Failed(TransportError::NotARelay)).await };
     let config = WebSocketConfig::default().max_message_size(Some(FRAME_MAX)).max_frame_size(Some(FRAME_MAX));
     // Small frames must not wait for each other (Nagle's algorithm).
@@ -128,40 +132,61 @@ async fn run(request: Option<Request>, queue: mpsc::Receiver<Vec<u8>>, events: &
 
 /// Reads and writes until the socket ends. Reading goes on while a write waits, so that two sides
 /// which write at once do not wait for each other.
-async fn serve(stream: Stream, mut queue: mpsc::Receiver<Vec<u8>>, events: &Events) -> Option<ErrorCode> {
+async fn serve(stream: Stream, mut queue: mpsc::Receiver<Message>, events: &Events) -> Option<ErrorCode> {
     let (mut sink, mut source) = stream.split();
     let write = async {
         while let Some(message) = queue.recv().await {
+            let mut told = message.is_close();
             let batch = async {
-                sink.feed(Message::Binary(message.into())).await?;
+                sink.feed(message).await?;
                 while let Ok(message) = queue.try_recv() {
-                    sink.feed(Message::Binary(message.into())).await?;
+                    told |= message.is_close();
+                    sink.feed(message).await?;
                 }
                 sink.flush().await
             };
             if !matches!(timeout(WRITE_TIMEOUT, batch).await, Ok(Ok(()))) {
-                return;
+                return false;
+            }
+            if told {
+                return true;
             }
         }
         let _ = timeout(CLOSE_TIMEOUT, sink.close()).await;
+        false
     };
     let read = async {
         loop {
             match source.next().await {
                 Some(Ok(Message::Binary(bytes))) => events.tell(SocketEvent::Frame(bytes)).await,
-                Some(Ok(Message::Close(frame))) => return frame.as_ref().and_then(close_code),
+                Some(Ok(Message::Close(frame))) => return (frame.as_ref().and_then(close_code), false),
                 // Pings are answered by the library; a relay sends no text.
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Text(_))) => return Some(ErrorCode::MalformedFrame),
-                Some(Err(tungstenite::Error::Capacity(_))) => return Some(ErrorCode::FrameTooLarge),
-                Some(Err(_)) | None => return None,
+                Some(Ok(Message::Text(_))) => return (Some(ErrorCode::MalformedFrame), true),
+                Some(Err(tungstenite::Error::Capacity(_))) => return (Some(ErrorCode::FrameTooLarge), true),
+                Some(Err(_)) | None => return (None, false),
             }
         }
     };
-    tokio::select! {
-        code = read => code,
-        () = write => None,
+    let (code, found_here, mut told) = tokio::select! {
+        (code, found_here) = read => (code, found_here, false),
+        told = write => (None, false, told),
+    };
+    if let Some(code) = code.filter(|_| found_here) {
+        // SES-5: the relay is told why.
+        let close = sink.send(Message::Close(Some(close_frame(code))));
+        told = matches!(timeout(CLOSE_TIMEOUT, close).await, Ok(Ok(())));
     }
+    if told {
+        // A connection that is dropped with bytes unread takes the close frame with it.
+        let rest = async { while let Some(Ok(_)) = source.next().await {} };
+        let _ = timeout(CLOSE_TIMEOUT, rest).await;
+    }
+    code
+}
+
+fn close_frame(code: ErrorCode) -> CloseFrame {
+    CloseFrame { code: code.close_code().into(), reason: code.slug().into() }
 }
 
 fn request(url: &RelayUrl, token: &Token) -> Option<Request> {

@@ -34,7 +34,7 @@ impl World {
                 self.after(latency, Event::RelayOpen { conn, token: access_token.0.to_string() });
             }
             Effect::Transmit(bytes) => self.transmit(client, bytes),
-            Effect::CloseSocket(socket) => self.close_socket(client, socket),
+            Effect::CloseSocket { socket, .. } => self.close_socket(client, socket),
             Effect::Request { id, request, access_token } => {
                 let token = access_token.map(|token| token.0.to_string());
                 if self.dice.chance(self.faults.request_lost) {

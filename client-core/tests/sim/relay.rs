@@ -12,7 +12,7 @@ use susurro_client_core::sync::{Answer, Request, RequestFailure};
 use susurro_protocol::command::{Ack, Ping, Send};
 use susurro_protocol::event::{Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
 use susurro_protocol::frame::{FrameKind, RawFrame};
-use susurro_protocol::handshake::{ReceivedHello, SessionPair, refuse};
+use susurro_protocol::handshake::{ReceivedHello, SessionPair, Welcome, refuse};
 use susurro_protocol::keys::DeviceList;
 use susurro_protocol::rest::{Chat, ChatMember, ClaimResponse, SignedText, TokenResponse, UserDevices};
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MailboxSeq, MessageId, codec};
@@ -47,6 +47,8 @@ pub struct Relay {
     pub dice: Dice,
     /// Per mille of sends that are refused for the moment.
     pub refusals: u64,
+    /// What it announces.
+    pub ciphertext_max: u32,
     /// Per mille of deposits that are delivered twice.
     pub duplicates: u64,
     /// Deliveries that were acknowledged since the last look.
@@ -89,6 +91,7 @@ impl Relay {
             connections: BTreeMap::new(),
             dice: Dice::new(seed),
             refusals: 0,
+            ciphertext_max: 65_536,
             duplicates: 0,
             acknowledged: Vec::new(),
             reused: Vec::new(),
@@ -210,7 +213,12 @@ impl Relay {
             .and_then(|hello| {
                 let device = hello.claims().device;
                 let known = self.devices.get(&device).ok_or(ErrorCode::UnknownDevice)?;
-                let answer = hello.verify(&known.signing_key, &RELAY_KEY, ephemeral, now, known.head)?;
+                let own_key = RELAY_KEY.verifying_key().to_bytes();
+                let (head, ciphertext_max) = (known.head, self.ciphertext_max);
+                let answer = hello.answer(&known.signing_key, &RELAY_KEY, ephemeral, |version, ephemeral| Welcome {
+                    ciphertext_max,
+                    ..Welcome::of_relay(version, own_key, ephemeral, now, head)
+                })?;
                 Ok((answer, device))
             });
         match answer {
@@ -343,6 +351,12 @@ impl Relay {
         }
         self.stored.insert(send.message, (hash, now));
         Ok((now, send.deposits.iter().map(|deposit| deposit.device).collect()))
+    }
+
+    /// A frame of the session with any body.
+    pub fn say(&mut self, conn: ConnId, kind: FrameKind, body: &[u8]) -> Out {
+        let session = self.connections.get_mut(&conn).and_then(|connection| connection.session.as_mut());
+        Out::Send(conn, session.unwrap().0.sealer.seal_body(kind, body).unwrap())
     }
 
     fn send<T: serde::Serialize + codec::Structure>(

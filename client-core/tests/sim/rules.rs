@@ -3,9 +3,10 @@
 use susurro_client_core::model::{ClientEvent, Connection, Delivery, Trouble};
 use susurro_client_core::store::port::Mutation;
 use susurro_client_core::sync::{Command, ConnectFailure, Input, Refused, Request, RequestFailure};
+use susurro_protocol::event::{ErrorNotice, Rejected};
 use susurro_protocol::frame::{FrameKind, RawFrame};
 use susurro_protocol::limits::TEXT_MAX;
-use susurro_protocol::{ErrorCode, MessageId};
+use susurro_protocol::{ErrorCode, MessageId, codec};
 
 use crate::people::{START, people};
 use crate::solo::Solo;
@@ -335,4 +336,103 @@ fn the_engine_says_when_it_is_settled() {
     alice.exchange();
     assert!(alice.engine.is_settled());
     assert!(alice.events.contains(&ClientEvent::Queued(0)));
+}
+
+#[test]
+fn kinds_of_a_later_version_are_ignored_and_the_session_goes_on() {
+    let mut alice = Solo::alice();
+    alice.connect();
+    alice.exchange();
+    alice.told(FrameKind::Unknown(999), b"whatever");
+    assert!(alice.frames.is_empty(), "{:?}", kinds(&alice.frames));
+    assert_eq!(alice.engine.connection(), Connection::Connected);
+}
+
+#[test]
+fn what_does_not_belong_ends_the_session_with_an_error_frame_and_its_code() {
+    let wrong: [(FrameKind, &[u8], ErrorCode); 4] = [
+        (FrameKind::Ping, &[0x91, 1], ErrorCode::UnexpectedFrame),
+        (FrameKind::Welcome, &[], ErrorCode::UnexpectedFrame),
+        (FrameKind::Stored, &[0x91, 1], ErrorCode::MalformedBody),
+        (FrameKind::Pong, &[0x91, 1, 0], ErrorCode::MalformedBody),
+    ];
+    for (kind, body, code) in wrong {
+        let mut alice = Solo::alice();
+        alice.connect();
+        alice.exchange();
+        alice.told(kind, body);
+        assert_eq!(kinds(&alice.frames), [FrameKind::Error], "{kind:?}");
+        assert_eq!(alice.closed, [Some(code)], "{kind:?}");
+        assert!(matches!(alice.engine.connection(), Connection::Waiting { .. }));
+    }
+    // An error is not answered with an error (FRAME-6).
+    let mut alice = Solo::alice();
+    alice.connect();
+    alice.exchange();
+    alice.told(FrameKind::Error, &[0x91, 1]);
+    assert!(alice.frames.is_empty());
+    assert_eq!(alice.closed, [Some(ErrorCode::MalformedBody)]);
+}
+
+#[test]
+fn a_frame_that_is_not_the_next_one_ends_the_session_with_its_code() {
+    let mut alice = Solo::alice();
+    alice.connect();
+    alice.exchange();
+    let socket = alice.socket.unwrap();
+    alice.input(Input::Frames(socket, vec![b"nothing".to_vec().into()]));
+    assert_eq!(kinds(&alice.frames), [FrameKind::Error]);
+    assert_eq!(alice.closed, [Some(ErrorCode::MalformedFrame)]);
+}
+
+#[test]
+fn a_relay_that_takes_a_token_and_then_refuses_it_is_not_asked_in_a_loop() {
+    let mut alice = Solo::alice();
+    alice.connect();
+    alice.exchange();
+    let notice = codec::encode(&ErrorNotice::of(ErrorCode::TokenRevoked));
+    alice.told(FrameKind::Error, &notice);
+    alice.answer();
+    alice.open();
+    alice.exchange();
+    alice.told(FrameKind::Error, &notice);
+    assert_eq!(alice.engine.connection(), Connection::Blocked(Trouble::LoggedOut));
+    assert!(alice.store.tokens.is_some(), "kept for when a person tries again");
+}
+
+#[test]
+fn a_rejection_for_the_tokens_sake_brings_another_token_and_the_same_bytes() {
+    let mut alice = Solo::alice();
+    alice.connect();
+    alice.exchange();
+    let message = alice.compose(&people()[1], 1);
+    while alice.frames.is_empty() {
+        alice.answer();
+    }
+    let wire = alice.store.outbox.values().next().unwrap().wire.clone();
+    alice.frames.clear();
+    let rejected = Rejected {
+        message,
+        code: ErrorCode::TokenExpired,
+        stale: Vec::new(),
+        missing: Vec::new(),
+        extra: Vec::new(),
+        retry_after: 0,
+    };
+    alice.told(FrameKind::Rejected, &codec::encode(&rejected));
+    assert!(matches!(alice.requests.last().unwrap().1, Request::Refresh { .. }));
+    assert_eq!(alice.store.outbox.values().next().unwrap().wire, wire);
+}
+
+#[test]
+fn a_ciphertext_above_what_the_relay_takes_is_given_up_and_the_next_one_goes() {
+    let mut alice = Solo::alice();
+    alice.relay.ciphertext_max = 3000;
+    alice.connect();
+    let (peer, large) = (people()[1].name.clone(), MessageId::from_bytes([9; 16]));
+    alice.input(Input::Command(Command::Compose { peer, message: large, text: "x".repeat(5000) }));
+    let small = alice.compose(&people()[1], 1);
+    alice.exchange();
+    assert_eq!(delivery(&alice, large), Delivery::Failed(ErrorCode::TooLarge));
+    assert_eq!(delivery(&alice, small), Delivery::Accepted);
 }

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use susurro_client_core::model::{ClientEvent, Connection};
 use susurro_client_core::store::port::Mutation;
 use susurro_client_core::sync::{Command, Effect, Engine, Input, Refused, Request, RequestId, SocketId, Token};
-use susurro_protocol::MessageId;
+use susurro_protocol::frame::FrameKind;
+use susurro_protocol::{ErrorCode, MessageId};
 
 use crate::dice::Dice;
 use crate::people::{Person, START, people};
@@ -26,6 +27,8 @@ pub struct Solo {
     /// What the last input led to.
     pub commit: Vec<Mutation>,
     pub refused: Option<Refused>,
+    /// With what codes sockets were closed.
+    pub closed: Vec<Option<ErrorCode>>,
     conn: u64,
 }
 
@@ -53,6 +56,7 @@ impl Solo {
             events: Vec::new(),
             commit: Vec::new(),
             refused: None,
+            closed: Vec::new(),
             conn: 0,
         }
     }
@@ -75,7 +79,8 @@ impl Solo {
             match effect {
                 Effect::OpenSocket { socket, .. } => self.socket = Some(socket),
                 Effect::Transmit(bytes) => self.frames.push(bytes),
-                Effect::CloseSocket(socket) => {
+                Effect::CloseSocket { socket, code } => {
+                    self.closed.push(code);
                     if self.socket == Some(socket) {
                         self.socket = None;
                     }
@@ -122,6 +127,12 @@ impl Solo {
     pub fn relay_reads(&mut self) -> Vec<Out> {
         let frames = std::mem::take(&mut self.frames);
         frames.into_iter().flat_map(|frame| self.relay.message(self.conn, frame, self.now)).collect()
+    }
+
+    /// The relay says a frame of the session, which arrives.
+    pub fn told(&mut self, kind: FrameKind, body: &[u8]) {
+        let out = self.relay.say(self.conn, kind, body);
+        self.hear(vec![out]);
     }
 
     /// All of it arrives in one batch.
