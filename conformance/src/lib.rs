@@ -5,6 +5,7 @@
 //! ever see. The tests of this crate hold the programs to what the README promises.
 
 pub mod binaries;
+pub mod clients;
 pub mod command;
 pub mod list;
 pub mod relay;

@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 
+use crate::clients;
 use crate::suite::{About, requirements};
 
 /// Every check of every suite. A suite adds its own here.
 #[must_use]
 pub fn checks() -> Vec<About> {
-    Vec::new()
+    clients::run::abouts()
 }
 
 /// Writes the list.

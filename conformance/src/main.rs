@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use susurro_conformance::clients::run as clients;
 use susurro_conformance::suite::Ending;
 use susurro_conformance::{list, vectors};
 
@@ -17,6 +18,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Plays relays, honest and malicious, against a client with the documented command line
+    Client(clients::Arguments),
     /// Every requirement of the document, its level, and what covers it
     List,
     /// Holds our own code, or a shim around any other implementation, to the vectors of docs/vectors
@@ -25,6 +28,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
+        Command::Client(arguments) => runtime().and_then(|runtime| runtime.block_on(clients::run(arguments))),
         Command::List => list::run(&mut io::stdout().lock()).map(|()| Ending::Clean),
         Command::Vectors(arguments) => vectors::run::run(arguments),
     };
@@ -42,4 +46,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
