@@ -51,3 +51,19 @@ fn it_holds_conversations_of_100_messages_with_susurro() {
         assert!(said.contains(who), "{said}");
     }
 }
+
+#[test]
+fn it_reproduces_every_vector() {
+    let python = interpreter();
+    let output = Command::new(env!("CARGO_BIN_EXE_susurro-conformance"))
+        .args(["vectors", "--"])
+        .arg(python.get_program())
+        .arg(folder().join("shim.py"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .unwrap();
+    ok(&output);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let verdict = said.lines().last().unwrap_or_default();
+    assert!(verdict.contains(" 0 failed, 0 skipped"), "every operation is answered: {verdict}");
+}
