@@ -204,7 +204,7 @@ class Ratchet:
         if present is not None and self.sending_key is None:
             raise Refused("no-session", "a second new ratchet key without one of its own between them (RAT-5)")
         if present is None and previous != 0:
-            raise Refused("malformed-message", "pn is 0 in the first chain of a sender")
+            raise Refused("malformed-message", "pn is 0 in the first chain of a sender (RAT-4)")
         received = 0 if present is None else present.received
         if previous < received:
             raise Refused("no-session", "pn is below the number of messages that have come (RAT-5)")
