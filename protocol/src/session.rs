@@ -21,6 +21,7 @@ pub(crate) struct FrameKey(pub(crate) [u8; 32]);
 pub struct FrameSealer {
     key: FrameKey,
     next: u64,
+    version: u8,
 }
 
 /// Opens the frames that the other side sends.
@@ -31,14 +32,19 @@ pub struct FrameOpener {
 
 impl FrameSealer {
     pub(crate) fn new(key: FrameKey) -> Self {
-        Self { key, next: 1 }
+        Self { key, next: 1, version: VERSION }
     }
 
     /// A direction with this key, the next frame of which has the number `next`: for checks of
     /// other implementations, which hold a direction to its keys.
     #[must_use]
     pub fn resume(key: [u8; 32], next: u64) -> Self {
-        Self { key: FrameKey(key), next }
+        Self { key: FrameKey(key), next, version: VERSION }
+    }
+
+    /// Says another version from the next frame on: for checks of what the other side makes of it (SES-3).
+    pub fn claim_version(&mut self, version: u8) {
+        self.version = version;
     }
 
     /// The next frame of this direction, as bytes of one WebSocket message.
@@ -60,8 +66,8 @@ impl FrameSealer {
         if body.len() + SESSION_TAG_BYTES + 32 > FRAME_MAX {
             return Err(ErrorCode::FrameTooLarge);
         }
-        let tag = tag(&self.key, VERSION, kind, self.next, body);
-        let bytes = frame::encode(VERSION, kind, self.next, body, &tag);
+        let tag = tag(&self.key, self.version, kind, self.next, body);
+        let bytes = frame::encode(self.version, kind, self.next, body, &tag);
         self.next += 1;
         Ok(bytes)
     }

@@ -8,7 +8,7 @@ use susurro_protocol::ErrorCode;
 use susurro_protocol::frame::{FrameKind, RawFrame};
 
 use super::rules;
-use crate::clients::relay::Say;
+use crate::clients::relay::{Rules, Say};
 use crate::clients::run::Lanes;
 use crate::clients::stage::{Lane, Stage};
 use crate::suite::check::that;
@@ -46,11 +46,16 @@ async fn tampered(
     shown_first: &[&str],
     tamper: impl FnMut(FrameKind, Vec<u8>) -> Vec<Vec<u8>> + Send + 'static,
 ) -> Outcome {
+    strayed(lane, code, shown_first, rules(|rules| rules.said = Some(Box::new(tamper)))).await
+}
+
+/// As [`tampered`], under these rules.
+async fn strayed(lane: &Lane, code: ErrorCode, shown_first: &[&str], stray: Rules) -> Outcome {
     let mut stage = lane.acquainted().await?;
     for text in ["one", "two", "three"] {
         stage.bob.write(&stage.relay, "alice", text)?;
     }
-    stage.relay.rules(rules(|rules| rules.said = Some(Box::new(tamper))));
+    stage.relay.rules(stray);
     stage.syncs(2).await?.refused()?;
     closes_with(&stage, code)?;
     stage.relay.honest_again();
@@ -148,11 +153,7 @@ async fn swapped(lane: &Lane) -> Outcome {
 }
 
 async fn other_version(lane: &Lane) -> Outcome {
-    let change = |kind, message| match kind {
-        FrameKind::Deliver => vec![changed(message, |frame| frame.version = 2)],
-        _ => vec![message],
-    };
-    tampered(lane, ErrorCode::UnsupportedVersion, &[], change).await
+    strayed(lane, ErrorCode::UnsupportedVersion, &[], rules(|rules| rules.version = Some(2))).await
 }
 
 async fn earlier(lane: &Lane) -> Outcome {

@@ -87,6 +87,8 @@ pub struct Rules {
     pub heard: Rule<dyn FnMut(&mut World, FrameKind, &[u8]) -> Option<Vec<Say>> + Send>,
     /// Changes the messages that a frame of the session becomes.
     pub said: Rule<dyn FnMut(FrameKind, Vec<u8>) -> Vec<Vec<u8>> + Send>,
+    /// The version that the frames of deliveries name, under a tag that holds.
+    pub version: Option<u8>,
     /// Changes what a session starts with out of the mailbox.
     pub deliveries: Rule<dyn FnMut(Vec<Deliver>) -> Vec<Deliver> + Send>,
     /// Says this at the beginning of each session, after the first `Ack`.

@@ -257,6 +257,9 @@ impl Relay {
                     && let Ok(delivery) = codec::decode::<Deliver>(&body)
                 {
                     session.delivered = session.delivered.max(delivery.seq);
+                    if let Some(version) = lock(&self.rules).version {
+                        session.pair.sealer.claim_version(version);
+                    }
                 }
                 if kind == FrameKind::Rejected {
                     self.record().rejected(&body);
