@@ -45,7 +45,6 @@ async fn smaller(lane: &Lane) -> Outcome {
     stage.relay.rules(rules(|rules| {
         rules.welcome = Some(Box::new(|welcome| {
             welcome.ciphertext_max = 3000;
-            welcome.frame_max = 4000;
         }));
     }));
     let large = "x".repeat(5000);
