@@ -222,8 +222,8 @@ fn every_error_has_a_line_that_says_what_a_client_does() {
     }
 }
 
-/// The examples of section 9.1 by name, computed by the formulas that stand there.
-fn examples() -> Vec<(&'static str, Vec<u8>)> {
+/// The examples of sections 9.1 and 20 by name, those of section 9.1 computed by the formulas there.
+fn examples() -> Vec<(String, Vec<u8>)> {
     let mut played = people::handshake();
     let hello = RawFrame::decode(&played.hello).unwrap();
     let welcome = RawFrame::decode(&played.welcome).unwrap();
@@ -255,16 +255,27 @@ fn examples() -> Vec<(&'static str, Vec<u8>)> {
     }
     assert_eq!((hello.tag.len(), welcome.tag.len()), (64, 64));
 
-    vec![
-        ("hello-body", hello.body.to_vec()),
-        ("hello-frame", played.hello.to_vec()),
-        ("welcome-body", welcome.body.to_vec()),
-        ("transcript", transcript.to_vec()),
-        ("welcome-frame", played.welcome.to_vec()),
-        ("session-keys", keys.to_vec()),
-        ("ack-frame", ack.to_vec()),
-        ("pong-frame", pong.to_vec()),
-    ]
+    let mut examples = structure_examples();
+    examples.extend(
+        [
+            ("hello-body", hello.body.to_vec()),
+            ("hello-frame", played.hello.to_vec()),
+            ("welcome-body", welcome.body.to_vec()),
+            ("transcript", transcript.to_vec()),
+            ("welcome-frame", played.welcome.to_vec()),
+            ("session-keys", keys.to_vec()),
+            ("ack-frame", ack.to_vec()),
+            ("pong-frame", pong.to_vec()),
+        ]
+        .map(|(name, bytes)| (name.to_owned(), bytes)),
+    );
+    examples
+}
+
+/// The examples of section 20: one of each structure.
+fn structure_examples() -> Vec<(String, Vec<u8>)> {
+    let of = |(name, _, bytes): (&str, _, Vec<u8>)| (format!("structure {name}"), bytes);
+    samples::structures().into_iter().filter(|(name, ..)| !["Hello", "Welcome"].contains(name)).map(of).collect()
 }
 
 #[test]
@@ -283,4 +294,32 @@ fn the_worked_examples_are_what_the_code_does() {
             assert_eq!(written, hex::encode(bytes), "example {name}");
         }
     }
+}
+
+#[test]
+fn the_diagrams_name_frames_and_requests_that_there_are() {
+    let text = document();
+    let requests: BTreeSet<_> = table(&text, "request | token").into_iter().map(|row| row[0].clone()).collect();
+    let requests: BTreeSet<_> =
+        requests.iter().map(|request| request.split('?').next().unwrap_or_default()).chain(["GET /ws"]).collect();
+    let frames: BTreeSet<_> = FrameKind::ALL.iter().map(|kind| format!("{kind:?}")).collect();
+    let mut diagrams = 0;
+    for diagram in text.split("```mermaid\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+        assert!(diagram.starts_with("sequenceDiagram\n"), "{diagram}");
+        diagrams += 1;
+        for line in diagram.lines() {
+            let Some((arrow, label)) = line.trim().split_once(": ") else { continue };
+            let from_client = ["->>R", "--xR"].iter().any(|end| arrow.ends_with(end));
+            if arrow.contains("-->>") || arrow.starts_with("Note") || label.starts_with("close ") {
+                continue;
+            }
+            let words: Vec<_> = label.split([' ', ',']).collect();
+            if ["GET", "POST", "PUT"].contains(&words[0]) {
+                assert!(from_client && requests.contains(words[..2].join(" ").as_str()), "{line}");
+            } else {
+                assert!(frames.contains(words[0]) || label.starts_with("any request"), "{line}");
+            }
+        }
+    }
+    assert!(diagrams >= 10, "only {diagrams} diagrams");
 }

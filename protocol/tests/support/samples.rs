@@ -49,8 +49,13 @@ pub fn samples() -> Vec<Sample> {
 
 /// A value of each msgpack structure as JSON, which shows the names of its fields in their order.
 pub fn as_json() -> Vec<(&'static str, Vec<u8>)> {
-    fn one<T: Serialize + Structure>(value: &T) -> (&'static str, Vec<u8>) {
-        (T::NAME, serde_json::to_vec(value).unwrap())
+    structures().into_iter().map(|(name, json, _)| (name, json)).collect()
+}
+
+/// A value of each msgpack structure: its name, as JSON, and as the wire has it.
+pub fn structures() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
+    fn one<T: Serialize + Structure>(value: &T) -> (&'static str, Vec<u8>, Vec<u8>) {
+        (T::NAME, serde_json::to_vec(value).unwrap(), encode(value))
     }
     let played = people::handshake();
     let body = |message: &Bytes| RawFrame::decode(message).unwrap().body;
@@ -78,9 +83,9 @@ pub fn as_json() -> Vec<(&'static str, Vec<u8>)> {
         one(&notice()),
         one(&text_content()),
         one(&Text { text: "x".into() }),
-        one(&Receipt { state: content::RECEIPT_READ, messages: vec![], at: 1 }),
-        one(&Repair { messages: vec![] }),
-        one(&Resent { content: vec![].into() }),
+        one(&Receipt { state: content::RECEIPT_READ, messages: vec![message(1)], at: 1_790_000_000_000 }),
+        one(&Repair { messages: vec![message(1)] }),
+        one(&Resent { content: encode(&text_content()).into() }),
     ]
 }
 
