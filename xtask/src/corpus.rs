@@ -2,14 +2,17 @@
 
 use crate::step::{self, Outcome};
 
-/// Writes the seeds under `fuzz/corpus` from the samples in `protocol/tests/support`.
+/// Writes the seeds under `fuzz/corpus` from what the tests of the crates give as samples.
 ///
 /// # Errors
 ///
 /// A line when they cannot be written.
 pub fn run() -> Outcome {
-    let test = "the_seeds_on_disk_are_the_present_samples";
-    let arguments = ["test", "--locked", "--package", "susurro-protocol", "--test", "corpus", "--", test];
-    let mut command = step::cargo(&arguments);
-    step::run("write the fuzz corpora", command.env("UPDATE_CORPUS", "1"))
+    for (package, test) in
+        [("susurro-protocol", "corpus"), ("susurro-server", "hostile"), ("susurro-client-core", "hostile")]
+    {
+        let mut command = step::cargo(&["test", "--locked", "--package", package, "--test", test]);
+        step::run(&format!("write the corpora of {package}"), command.env("UPDATE_CORPUS", "1"))?;
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod image;
 pub mod layering;
 pub mod links;
+pub mod model;
 pub mod openapi;
 pub mod python;
 pub mod step;

@@ -1,9 +1,9 @@
-//! The project's own commands: `cargo xtask demo | test | check | corpus | vectors | image-check`.
+//! The project's own commands: `cargo xtask demo | test | check | model | corpus | vectors | image-check`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
 use std::process::ExitCode;
 
-use xtask::{check, corpus, demo, image, openapi, test, vectors};
+use xtask::{check, corpus, demo, image, model, openapi, test, vectors};
 
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
@@ -12,6 +12,7 @@ Usage: cargo xtask COMMAND
                     --script plays the conversation by itself and fails when anything went wrong
   test              build everything once and run every test, then the scripted demonstration
   check             formatting, clippy, documentation, links, licences: everything that reads without running
+  model             explore the formal models of docs/model, and find their broken variants broken
   openapi           write the copy of the relay's description anew
   corpus            write the seeds of the fuzz corpora anew
   vectors           make the test vectors in docs/vectors anew; a change of them is a protocol version
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["check"] => check::run(),
         ["openapi"] => openapi::run(),
+        ["model"] => model::run(),
         ["corpus"] => corpus::run(),
         ["vectors"] => vectors::run(),
         ["image-check"] => image::run(),

@@ -57,6 +57,20 @@ pub fn prepare_python() -> Outcome {
     if has_python() { Ok(()) } else { Err(Failure(PYTHON_MISSING.to_owned())) }
 }
 
+/// As [`prepare`], for the formal models: Spin, which writes its verifiers in C.
+///
+/// # Errors
+///
+/// The line that says what is missing.
+pub fn prepare_models() -> Outcome {
+    let has_spin = || step::succeeds("spin", &["-V"]);
+    if !has_spin() && can_install() {
+        install("Spin", &["spin"])?;
+    }
+    let missing = "missing: Spin 6; install it first (Debian and Ubuntu: sudo apt-get install spin)";
+    if has_spin() { Ok(()) } else { Err(Failure(missing.to_owned())) }
+}
+
 fn can_install() -> bool {
     Path::new("/usr/bin/apt-get").exists() && step::succeeds("sh", &["-c", "[ \"$(id -u)\" = 0 ]"])
 }

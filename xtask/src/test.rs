@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::step::{self, Failure, Outcome, Scratch};
 use crate::summary::{self, Tally};
-use crate::{demo, python, system};
+use crate::{demo, model, python, system};
 
 /// Runs everything; does not stop at the first failing test.
 ///
@@ -15,11 +15,12 @@ pub fn run() -> Outcome {
     let began = Instant::now();
     eprintln!(
         "This builds the workspace once with all its tests and benchmarks, runs every unit, property, integration \
-         and documentation test, and then plays the scripted demonstration. Temporary files go to a folder that \
+         and documentation test, explores the formal models, and then plays the scripted demonstration. Temporary files go to a folder that \
          is removed at the end."
     );
     system::prepare()?;
     python::prepare()?;
+    system::prepare_models()?;
     step::run("build everything", &mut step::cargo(&["build", "--workspace", "--all-targets", "--locked"]))?;
 
     let scratch = Scratch::new("test")?;
@@ -39,6 +40,9 @@ pub fn run() -> Outcome {
             // A runner that found nothing to run must not look like a success.
             failed.push(format!("{} (no test ran)", suite.name));
         }
+    }
+    if let Err(failure) = model::run() {
+        failed.push(failure.to_string());
     }
     if let Err(failure) = demo::play(&["--script"]) {
         failed.push(failure.to_string());
