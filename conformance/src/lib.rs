@@ -9,6 +9,7 @@ pub mod clients;
 pub mod command;
 pub mod list;
 pub mod relay;
+pub mod relays;
 pub mod search;
 pub mod suite;
 pub mod terminal;

@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 
-use crate::clients;
+use crate::{clients, relays};
 use crate::suite::{About, requirements};
 
 /// Every check of every suite. A suite adds its own here.
 #[must_use]
 pub fn checks() -> Vec<About> {
-    clients::run::abouts()
+    let relays = relays::all().into_iter().map(|check| check.about);
+    relays.chain(clients::run::abouts()).collect()
 }
 
 /// Writes the list.

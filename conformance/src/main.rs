@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use susurro_conformance::clients::run as clients;
 use susurro_conformance::suite::Ending;
-use susurro_conformance::{list, vectors};
+use susurro_conformance::{list, relays, vectors};
 
 /// Checks any relay or client against docs/protocol.md.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Client(clients::Arguments),
     /// Every requirement of the document, its level, and what covers it
     List,
+    /// Checks a relay, with throwaway accounts of random names
+    Relay(relays::Arguments),
     /// Holds our own code, or a shim around any other implementation, to the vectors of docs/vectors
     Vectors(vectors::run::Arguments),
 }
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Client(arguments) => runtime().and_then(|runtime| runtime.block_on(clients::run(arguments))),
         Command::List => list::run(&mut io::stdout().lock()).map(|()| Ending::Clean),
+        Command::Relay(arguments) => runtime().and_then(|runtime| runtime.block_on(relays::run(&arguments))),
         Command::Vectors(arguments) => vectors::run::run(arguments),
     };
     match ended {

@@ -1,0 +1,45 @@
+//! The checks, by what they look at.
+
+mod bytes;
+mod chats;
+mod deliver;
+mod hello;
+mod http;
+mod keys;
+mod lists;
+mod login;
+mod opening;
+mod rates;
+mod registration;
+mod send;
+mod session;
+mod tokens;
+mod upgrade;
+
+use super::ground::Ground;
+use crate::suite::Check;
+
+/// Every check on a relay.
+#[must_use]
+pub fn all() -> Vec<Check<Ground>> {
+    [
+        upgrade::checks(),
+        hello::checks(),
+        opening::checks(),
+        session::checks(),
+        bytes::checks(),
+        send::checks(),
+        deliver::checks(),
+        registration::checks(),
+        login::checks(),
+        tokens::checks(),
+        http::checks(),
+        lists::checks(),
+        keys::checks(),
+        chats::checks(),
+        rates::checks(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
