@@ -2,8 +2,38 @@
 
 use std::io::{self, Write};
 
-use crate::{clients, relays};
 use crate::suite::{About, requirements};
+use crate::{clients, relays, vectors};
+
+/// Something that shows whether requirements are kept: a check, a vector, or a test of this repository.
+#[derive(Debug, Clone)]
+pub struct Cover {
+    /// Its name.
+    pub name: String,
+    /// The requirements.
+    pub requirements: Vec<String>,
+    /// One of the vectors, of which there are too many to name each.
+    pub vector: bool,
+}
+
+/// Requirements that no check from outside and no vector can show to be kept, with the test that shows it: the
+/// requirement, the test's file, its function. Whoever writes a check for one of them takes it out here.
+pub const TESTS: &[(&str, &str, &str)] = &[
+    // The lives of tokens are hours and days, and only the relay can make one that has lived.
+    ("TOK-2", "server/tests/usecases.rs", "an_access_token_ends_after_its_hour_and_a_refresh_token_after_its_days"),
+    // What stands in its database.
+    ("AUTH-4", "server/tests/relay/storage.rs", "what_proves_a_password_is_not_stored_as_such"),
+    // Nobody outside can ask a relay to go down, or break its disk.
+    (
+        "CONN-18",
+        "server/tests/relay/sockets.rs",
+        "a_relay_that_goes_away_answers_what_it_took_and_says_when_to_come_back",
+    ),
+    ("HTTP-5", "server/src/adapters/inbound/problem.rs", "an_answer_never_carries_the_relays_own_troubles"),
+    ("HTTP-7", "server/tests/relay/tls.rs", "a_relay_with_a_certificate_speaks_https_alone"),
+    // 100,000 messages would burden a relay of others.
+    ("SEND-6", "server/tests/relay/messages.rs", "a_full_mailbox_takes_nothing_until_something_was_fetched"),
+];
 
 /// Every check of every suite. A suite adds its own here.
 #[must_use]
@@ -12,26 +42,42 @@ pub fn checks() -> Vec<About> {
     relays.chain(clients::run::abouts()).collect()
 }
 
-/// Writes the list.
+/// Everything that covers requirements.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
-pub fn run(out: &mut impl Write) -> io::Result<()> {
+/// When the vectors cannot be read.
+pub fn covers() -> io::Result<Vec<Cover>> {
+    let owned = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect();
     let checks = checks();
+    let checks = checks.iter().map(|check| (check.id.to_owned(), owned(check.covers)));
+    let tests = TESTS.iter().map(|(requirement, file, function)| (format!("{file}:{function}"), owned(&[requirement])));
+    let cover = |vector| move |(name, requirements)| Cover { name, requirements, vector };
+    let vectors = vectors::covers().map_err(io::Error::other)?;
+    Ok(checks.chain(tests).map(cover(false)).chain(vectors.into_iter().map(cover(true))).collect())
+}
+
+/// Writes the list: a line a requirement, with its level, the checks and tests that cover it, and the number of
+/// vectors.
+///
+/// # Errors
+///
+/// When it cannot be written, or the vectors cannot be read.
+pub fn run(out: &mut impl Write) -> io::Result<()> {
+    let covers = covers()?;
     for requirement in requirements() {
-        let covered: Vec<_> = checks
-            .iter()
-            .filter(|check| check.covers.contains(&requirement.id.as_str()))
-            .map(|check| check.id)
-            .collect();
-        writeln!(
-            out,
-            "{:<9} {:<7} {}",
-            requirement.id,
-            format!("{:?}", requirement.level).to_uppercase(),
-            covered.join(" ")
-        )?;
+        let covering = || covers.iter().filter(|cover| cover.requirements.contains(&requirement.id));
+        let mut covered: Vec<_> = covering().filter(|cover| !cover.vector).map(|cover| cover.name.clone()).collect();
+        match covering().filter(|cover| cover.vector).count() {
+            0 => {}
+            1 => covered.push("1 vector".to_owned()),
+            vectors => covered.push(format!("{vectors} vectors")),
+        }
+        if covered.is_empty() {
+            covered.push("nothing".to_owned());
+        }
+        let level = format!("{:?}", requirement.level).to_uppercase();
+        writeln!(out, "{:<9} {level:<7} {}", requirement.id, covered.join(", "))?;
     }
     Ok(())
 }

@@ -45,13 +45,36 @@ impl Relay {
     ///
     /// [`RelayError`] when it does not come up.
     pub fn start(folder: &Path, listen: &str, more: &[&str]) -> Result<Self, RelayError> {
+        Self::start_program(&binaries::relay()?, folder, listen, more, &[])
+    }
+
+    /// [`start`](Self::start) of another program that understands the same arguments, with more in its environment.
+    ///
+    /// # Errors
+    ///
+    /// [`RelayError`] when it does not come up.
+    pub fn start_program(
+        program: &Path,
+        folder: &Path,
+        listen: &str,
+        more: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self, RelayError> {
         let log = log_of(folder);
-        let mut child = Command::new(binaries::relay()?)
+        let mut arguments = vec!["--listen", listen];
+        // What is given comes in place of the usual, since each may stand once.
+        for usual in [["--log", EVERYTHING], ["--auth-rate", "10000"], ["--rest-rate", "100000"]] {
+            if !more.contains(&usual[0]) {
+                arguments.extend(usual);
+            }
+        }
+        let mut child = Command::new(program)
             .arg("serve")
             .arg("--data-dir")
             .arg(folder)
-            .args(["--listen", listen, "--log", EVERYTHING, "--auth-rate", "10000", "--rest-rate", "100000"])
+            .args(arguments)
             .args(more)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::options().create(true).append(true).open(&log)?)

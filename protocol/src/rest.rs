@@ -4,7 +4,7 @@
 //! since 1970 unless a field says seconds. Signed objects are the base64url of the msgpack
 //! [`SignedBytes`].
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::bytes::{Bin, Fixed};
 use crate::codec::{self, Malformed};
@@ -209,6 +209,7 @@ pub struct Me {
     pub name: AccountName,
     /// What the person calls themselves, if anything. The relay and everyone on it can read it.
     #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")] // null, but not missing (ENC-8)
     pub display_name: Option<String>,
     /// When it was registered.
     pub created: u64,
@@ -235,6 +236,7 @@ pub struct UserEntry {
     pub name: AccountName,
     /// Its display name.
     #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")] // null, but not missing (ENC-8)
     pub display_name: Option<String>,
 }
 
@@ -246,6 +248,7 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Give this as `after` for the next page; `null` at the end.
     #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")] // null, but not missing (ENC-8)
     pub next: Option<String>,
 }
 
@@ -341,6 +344,7 @@ pub struct BundleText {
     pub pq_kind: u8,
     /// A one-time X25519 prekey, while there are any.
     #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")] // null, but not missing (ENC-8)
     pub one_time_prekey: Option<OneTimePrekey>,
 }
 
@@ -428,6 +432,22 @@ pub struct PostedMessage {
     pub stored_at: u64,
 }
 
+/// `limit` of a query: any whole number, far ones taken to the nearer end of 32 bits, so that none is refused for
+/// its size (PAGE-2).
+///
+/// # Errors
+///
+/// For a text that is no whole number.
+pub fn nearest_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let digits = text.strip_prefix('-').unwrap_or(&text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(serde::de::Error::custom("not a whole number"));
+    }
+    let limit = if text.starts_with('-') { 0 } else { digits.parse().unwrap_or(u32::MAX) };
+    Ok(Some(limit))
+}
+
 /// Query of the paged lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
@@ -437,5 +457,6 @@ pub struct AfterSeq {
     #[cfg_attr(feature = "openapi", param(value_type = u64))]
     pub after: MailboxSeq,
     /// At most this many, up to 100, and 100 when left out; other numbers are taken to the nearer end.
+    #[serde(default, deserialize_with = "nearest_limit")]
     pub limit: Option<u32>,
 }

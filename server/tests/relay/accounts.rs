@@ -265,6 +265,10 @@ async fn what_is_not_there_and_what_is_malformed_are_problems_like_all_others() 
     assert_eq!(code(alice.get::<()>("/users/nobody/devices").await), Some(ErrorCode::NotFound));
     assert_eq!(code(alice.put::<()>("/chats", &()).await), Some(ErrorCode::MethodNotAllowed));
     assert_eq!(code(alice.get::<()>("/users/search?limit=x").await), Some(ErrorCode::InvalidRequest));
+    for limit in ["-5", "0", "18446744073709551616"] {
+        let page = alice.get::<Page<UserEntry>>(&format!("/users/search?limit={limit}")).await.unwrap();
+        assert_eq!(page.items.len(), 1, "{limit} is taken to the nearer end");
+    }
     assert_eq!(code(alice.get::<()>("/auth/params").await), Some(ErrorCode::InvalidRequest));
     assert_eq!(code(alice.post::<()>("/chats", &"x").await), Some(ErrorCode::InvalidRequest));
     assert_eq!(code(alice.post::<()>("/chats", &["bob"]).await), Some(ErrorCode::InvalidRequest), "no object");
@@ -290,6 +294,9 @@ async fn a_profile_can_be_changed_and_taken_away() {
     assert_eq!((me.account, me.name.as_str()), (alice.account, "alice"));
     assert_eq!(me.display_name.as_deref(), Some("Alice 🌻"));
     assert_eq!(code(set(Some("\u{1b}[2J")).await), Some(ErrorCode::InvalidRequest));
+    let nothing = alice.request(Method::PATCH, "/users/me").json(&serde_json::json!({})).send().await.unwrap();
+    assert_eq!(nothing.status(), 400, "who names nothing changes nothing");
+    assert!(alice.get::<Me>("/users/me").await.unwrap().display_name.is_some());
     assert_eq!(set(None).await.unwrap().display_name, None);
 }
 

@@ -3,11 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use susurro_protocol::ErrorCode;
 use susurro_server::compose::{self, StartError};
 use susurro_server::config::Config;
 
-use crate::support::{Person, config, pair, relay, relay_with};
+use crate::support::{Person, config, pair, register, relay, relay_with};
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
@@ -133,4 +134,21 @@ async fn a_message_is_dropped_when_its_time_is_over_and_its_position_stays_taken
     assert!(again.is_ok(), "the id is remembered longer than the message");
     let mut to = bob.connect(2).await;
     assert!(to.is_quiet().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_proves_a_password_is_not_stored_as_such() {
+    let relay = relay().await;
+    let alice = register(&relay, "alice").await;
+    assert!(relay.running.shutdown().await);
+    let quick: [u8; 32] = Sha256::digest(alice.auth).into();
+    let mut searched = 0;
+    for entry in fs::read_dir(relay.dir.path()).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        searched += bytes.len();
+        for proof in [alice.auth, quick] {
+            assert!(!bytes.windows(32).any(|window| window == proof), "what the client shows, or a quick hash of it");
+        }
+    }
+    assert!(searched > 4096, "the database was among it");
 }

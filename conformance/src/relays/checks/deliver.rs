@@ -19,6 +19,12 @@ pub(super) fn checks() -> Vec<Check<Ground>> {
     vec![
         check!("DLV-1/order", ["DLV-1"], "300 messages come in their order, at rising positions", order),
         check!(
+            "DLV-1/waiting-order",
+            ["DLV-1"],
+            "what waited comes in its order at the next connection",
+            waiting_order
+        ),
+        check!(
             "DLV-1/never-twice",
             ["DLV-1"],
             "a position is not given again after everything was forgotten",
@@ -107,6 +113,23 @@ async fn order(relay: &Ground) -> Outcome {
         to.ack(last).await;
     }
     to.quiet().await
+}
+
+async fn waiting_order(relay: &Ground) -> Outcome {
+    let pair = relay.pair().await?;
+    let (head, to) = pair.bob.afresh().await?;
+    drop(to);
+    let mut from = pair.alice.connect_behind().await?;
+    let sent = fill(&pair, &mut from, small(20)).await?;
+    let mut to = pair.bob.connect(head).await?;
+    let mut last = head;
+    for send in &sent {
+        let got = to.delivery().await?;
+        same("message", &send.message, &got.message)?;
+        that(got.seq > last, format!("a position above {last}"), got.seq)?;
+        last = got.seq;
+    }
+    Ok(())
 }
 
 async fn never_twice(relay: &Ground) -> Outcome {

@@ -121,8 +121,10 @@ async fn exhausted(relay: &Ground) -> Outcome {
 
 async fn others(relay: &Ground) -> Outcome {
     let (person, pair) = (relay.person().await?, relay.pair().await?);
+    let before = numbers(&pair.alice.get("/users/me").await?)?[1];
     exhaust(&person).await?;
-    once(pair.alice.request(Method::GET, "/users/me")).await?.is(200)
+    let after = numbers(&pair.alice.get("/users/me").await?)?[1];
+    that(after + 5 >= before, format!("about {before} left"), after)
 }
 
 /// A login that costs the relay nothing: its nonce is none.

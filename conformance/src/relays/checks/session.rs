@@ -20,9 +20,14 @@ pub(super) fn checks() -> Vec<Check<Ground>> {
         check!("SES-1/flipped-seq", ["SES-1"], "a frame whose seq was changed", flipped_seq),
         check!("SES-1/short-tag", ["SES-1"], "the first 16 bytes of a tag", short_tag),
         check!("SES-1/long-tag", ["SES-1"], "a tag with a byte behind it", long_tag),
-        check!("SES-1/no-tag", ["SES-1"], "an empty tag", no_tag),
+        check!("SES-1/no-tag", ["SES-1", "CONN-17"], "an empty tag", no_tag),
         check!("SES-1/before-sequence", ["SES-1"], "a wrong seq under a wrong tag is bad-tag", before_sequence),
-        check!("SES-1/before-body", ["SES-1", "FRAME-7"], "a malformed body under a wrong tag is bad-tag", before_body),
+        check!(
+            "SES-1/before-body",
+            ["SES-1", "FRAME-7", "CONN-17"],
+            "a malformed body under a wrong tag is bad-tag",
+            before_body
+        ),
         check!("SES-7/own-direction", ["SES-7"], "a frame under the key of the other direction", own_direction),
         check!("SES-2/replay", ["SES-2"], "a frame that comes twice", replay),
         check!("SES-2/gap", ["SES-2"], "a frame that skips a number", gap),
@@ -40,7 +45,7 @@ pub(super) fn checks() -> Vec<Check<Ground>> {
         check!("FRAME-1/oversize", ["FRAME-1", "LIM-1"], "a message of 262,145 bytes", oversize),
         check!("FRAME-1/far-oversize", ["FRAME-1", "LIM-1"], "a message of 2 MiB", far_oversize),
         check!("FRAME-1/largest", ["FRAME-1", "LIM-1"], "a frame of exactly 262,144 bytes is taken", largest),
-        check!("FRAME-2/text", ["FRAME-2"], "a text message", text),
+        check!("FRAME-2/text", ["FRAME-2", "CONN-17"], "a text message", text),
         check!("FRAME-3/unknown", ["FRAME-3", "ERR-2"], "a kind that nobody knows is answered and survived", unknown),
         check!("FRAME-3/reserved", ["FRAME-3"], "the reserved kinds are unknown to version 1", reserved),
         check!(

@@ -23,6 +23,7 @@ pub(super) struct After {
     #[param(value_type = Option<ChatId>)]
     after: Option<String>,
     /// At most this many, up to 100, and 100 when left out; other numbers are taken to the nearer end.
+    #[serde(default, deserialize_with = "susurro_protocol::rest::nearest_limit")]
     limit: Option<u32>,
 }
 

@@ -16,10 +16,10 @@ use susurro_protocol::frame::{FrameKind, VerifiedFrame};
 use susurro_protocol::limits::{DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES};
 use susurro_protocol::session::{FrameOpener, FrameSealer};
 use susurro_protocol::{ErrorCode, MailboxSeq, MessageId};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::Timing;
-use super::handshake::{self, Failed};
+use super::handshake;
 use super::wire::{End, Wire};
 use crate::domain::Error;
 use crate::domain::error::Mismatch;
@@ -59,13 +59,9 @@ pub(super) async fn serve(
     mut shutdown: Listener,
 ) {
     let mut wire = Wire::new(socket, timing.idle);
-    let shaken = tokio::select! {
-        shaken = timeout(timing.handshake, handshake::shake(&mut wire, &relay, &claims, &token)) => shaken,
-        () = shutdown.begun() => Ok(Err(Failed { end: ErrorCode::GoingAway.into(), sealer: None })),
-    };
+    let shaken = handshake::shake(&mut wire, &relay, &claims, &token, timing.handshake, &mut shutdown).await;
     drop(token);
-    let late = Failed { end: ErrorCode::HandshakeTimeout.into(), sealer: None };
-    let session = match shaken.unwrap_or(Err(late)) {
+    let session = match shaken {
         Ok(session) => session,
         Err(failed) => return handshake::refuse(wire, failed).await,
     };

@@ -1,0 +1,161 @@
+//! Twins: the real programs with one rule switched off, so that the checks are seen to fail.
+//!
+//! A copy of the sources is changed by a table of substitutions and built once, into programs of other names; which
+//! rule is off is said by `SUSURRO_TWIN` when a twin runs. The sources that are released hold nothing of this.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What a twin is told apart by at run time.
+pub(crate) const VARIABLE: &str = "SUSURRO_TWIN";
+
+/// A program with one rule switched off.
+pub(crate) struct Twin {
+    /// Its name: the value of [`VARIABLE`].
+    pub(crate) name: &'static str,
+    /// The check that has to catch it.
+    pub(crate) caught_by: &'static str,
+    /// Where it differs.
+    pub(crate) changes: &'static [Change],
+}
+
+/// One difference.
+pub(crate) struct Change {
+    /// File of the workspace.
+    pub(crate) file: &'static str,
+    /// Text that occurs in it exactly once.
+    pub(crate) find: &'static str,
+    /// What stands there in the twins; `TWIN` is whether this twin runs.
+    pub(crate) replace: &'static str,
+}
+
+/// Folders of the packages whose programs have twins, with the names of package and program, and of the twin.
+const PROGRAMS: [(&str, &str, &str); 2] =
+    [("server", "susurro-server", "susurro-server-twin"), ("client-tui", "susurro", "susurro-twin")];
+
+/// Everything that the copy needs: the members of the workspace and what is included from elsewhere.
+const PARTS: [&str; 10] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "protocol",
+    "server",
+    "client-core",
+    "client-tui",
+    "conformance",
+    "xtask",
+    "migrations",
+    "docs",
+];
+
+/// The program of this name in its form with twins, built when it is not.
+pub(crate) fn program(name: &str, tables: &[&[Twin]]) -> PathBuf {
+    let target = target();
+    let folder = target.join("twins");
+    fs::create_dir_all(&folder).unwrap();
+    // Tests are processes of their own: one copies and builds, the others wait for it.
+    let lock = fs::File::create(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let source = folder.join("source");
+    copy(tables, &source);
+    let release = std::env::current_exe().unwrap().ancestors().any(|folder| folder.ends_with("release"));
+    let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    cargo.current_dir(&source).args(["build", "--locked", "--bins", "--target-dir"]).arg(&target);
+    for (_, program, _) in PROGRAMS {
+        cargo.args(["--package", program]);
+    }
+    if release {
+        cargo.arg("--release");
+    }
+    // What Cargo tells a test about its package would make it build the dependencies anew.
+    for (variable, _) in std::env::vars() {
+        let of_this_test =
+            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_TARGET_TMPDIR", "CARGO_CRATE_NAME", "NEXTEST"];
+        if of_this_test.iter().any(|beginning| variable.starts_with(beginning)) {
+            cargo.env_remove(variable);
+        }
+    }
+    let built = cargo.env_remove("LD_LIBRARY_PATH").output().unwrap();
+    assert!(built.status.success(), "the twins do not build:\n{}", String::from_utf8_lossy(&built.stderr));
+    let (_, _, twin) = PROGRAMS.into_iter().find(|(_, program, _)| *program == name).expect("a program with twins");
+    let profile = if release { "release" } else { "debug" };
+    target.join(profile).join(format!("{twin}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// `target`, in which this test was built as well.
+fn target() -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    let marked = here.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    marked.expect("Cargo marks its target folder").to_owned()
+}
+
+/// Makes the changed copy. Files that are there already as they should be stay untouched: Cargo goes by their times.
+fn copy(tables: &[&[Twin]], source: &Path) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut wanted = Vec::new();
+    for part in PARTS {
+        files(&root.join(part), &mut wanted);
+    }
+    for file in wanted {
+        let name = file.strip_prefix(root).unwrap();
+        let contents = changed(name, fs::read(&file).unwrap(), tables);
+        let to = source.join(name);
+        if fs::read(&to).is_ok_and(|there| there == contents) {
+            continue;
+        }
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::write(to, contents).unwrap();
+    }
+}
+
+fn files(path: &Path, found: &mut Vec<PathBuf>) {
+    if path.is_file() {
+        found.push(path.to_owned());
+    } else {
+        for entry in fs::read_dir(path).unwrap() {
+            files(&entry.unwrap().path(), found);
+        }
+    }
+}
+
+/// A file of the copy.
+fn changed(name: &Path, contents: Vec<u8>, tables: &[&[Twin]]) -> Vec<u8> {
+    let Ok(mut text) = String::from_utf8(contents.clone()) else { return contents };
+    let name = name.to_str().unwrap().replace('\\', "/");
+    for (folder, program, twin) in PROGRAMS {
+        // Another name, so that no twin ever lies where the real program is looked for.
+        if name == format!("{folder}/Cargo.toml") {
+            let package = format!("[package]\nname = \"{program}\"\n");
+            text = once(&text, &name, &package, &format!("{package}autobins = false\n"));
+            let named = format!("[[bin]]\nname = \"{program}\"\npath = \"src/main.rs\"\n");
+            text = text.replace(&named, "");
+            text.push_str(&named.replacen(program, twin, 1));
+        }
+    }
+    for twin in tables.iter().copied().flatten() {
+        for change in twin.changes.iter().filter(|change| change.file == name) {
+            let asked = format!("(std::env::var(\"{VARIABLE}\").as_deref() == Ok(\"{}\"))", twin.name);
+            text = once(&text, &name, change.find, &change.replace.replace("TWIN", &asked));
+        }
+    }
+    text.into_bytes()
+}
+
+/// Loud when a text is no longer there, or more than once: the twin would be none.
+fn once(text: &str, file: &str, find: &str, replace: &str) -> String {
+    assert_eq!(text.matches(find).count(), 1, "{file} has to have this exactly once:\n{find}");
+    text.replacen(find, replace, 1)
+}
+
+/// Every change is of a file that exists, and no two twins have a name in common.
+pub(crate) fn sound(tables: &[&[Twin]]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut names: Vec<_> = tables.iter().copied().flatten().map(|twin| twin.name).collect();
+    names.sort_unstable();
+    assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    for change in tables.iter().copied().flatten().flat_map(|twin| twin.changes) {
+        assert!(change.replace.contains("TWIN"), "{} changes all twins", change.file);
+        let text = fs::read_to_string(root.join(change.file)).unwrap();
+        once(&text, change.file, change.find, change.replace);
+    }
+}
