@@ -61,9 +61,7 @@ pub(crate) fn program(name: &str, tables: &[&[Twin]]) -> PathBuf {
     let release = std::env::current_exe().unwrap().ancestors().any(|folder| folder.ends_with("release"));
     let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
     cargo.current_dir(&source).args(["build", "--locked", "--bins", "--target-dir"]).arg(&target);
-    for (_, program, _) in PROGRAMS {
-        cargo.args(["--package", program]);
-    }
+    cargo.args(["--package", name]);
     if release {
         cargo.arg("--release");
     }

@@ -20,7 +20,7 @@ pub(super) fn checks() -> Vec<Check<Ground>> {
         check!("SES-1/flipped-seq", ["SES-1"], "a frame whose seq was changed", flipped_seq),
         check!("SES-1/short-tag", ["SES-1"], "the first 16 bytes of a tag", short_tag),
         check!("SES-1/long-tag", ["SES-1"], "a tag with a byte behind it", long_tag),
-        check!("SES-1/no-tag", ["SES-1", "CONN-17"], "an empty tag", no_tag),
+        check!("SES-1/no-tag", ["SES-1", "CONN-17", "SES-5"], "an empty tag", no_tag),
         check!("SES-1/before-sequence", ["SES-1"], "a wrong seq under a wrong tag is bad-tag", before_sequence),
         check!(
             "SES-1/before-body",
