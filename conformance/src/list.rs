@@ -35,11 +35,11 @@ pub const TESTS: &[(&str, &str, &str)] = &[
     ("SEND-6", "server/tests/relay/messages.rs", "a_full_mailbox_takes_nothing_until_something_was_fetched"),
 ];
 
-/// Every check of every suite. A suite adds its own here.
+/// Every check of each suite, by the suite's name. A suite adds its own here.
 #[must_use]
-pub fn checks() -> Vec<About> {
-    let relays = relays::all().into_iter().map(|check| check.about);
-    relays.chain(clients::run::abouts()).collect()
+pub fn suites() -> [(&'static str, Vec<About>); 2] {
+    let relays = relays::all().into_iter().map(|check| check.about).collect();
+    [("relay", relays), ("client", clients::run::abouts())]
 }
 
 /// Everything that covers requirements.
@@ -48,13 +48,17 @@ pub fn checks() -> Vec<About> {
 ///
 /// When the vectors cannot be read.
 pub fn covers() -> io::Result<Vec<Cover>> {
-    let owned = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect();
-    let checks = checks();
-    let checks = checks.iter().map(|check| (check.id.to_owned(), owned(check.covers)));
+    let checks = suites().into_iter().flat_map(|(suite, checks)| {
+        checks.into_iter().map(move |check| (format!("{suite}:{}", check.id), owned(check.covers)))
+    });
     let tests = TESTS.iter().map(|(requirement, file, function)| (format!("{file}:{function}"), owned(&[requirement])));
     let cover = |vector| move |(name, requirements)| Cover { name, requirements, vector };
     let vectors = vectors::covers().map_err(io::Error::other)?;
     Ok(checks.chain(tests).map(cover(false)).chain(vectors.into_iter().map(cover(true))).collect())
+}
+
+fn owned(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(|&id| id.to_owned()).collect()
 }
 
 /// Writes the list: a line a requirement, with its level, the checks and tests that cover it, and the number of

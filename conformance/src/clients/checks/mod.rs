@@ -17,6 +17,7 @@ macro_rules! client {
 
 mod bundles;
 mod contents;
+mod counts;
 mod durable;
 mod floods;
 mod frames;
@@ -61,6 +62,7 @@ pub fn all() -> Vec<Check<Lanes>> {
         durable::checks(),
         receiving::checks(),
         contents::checks(),
+        counts::checks(),
         floods::checks(),
     ];
     groups.into_iter().flatten().collect()
