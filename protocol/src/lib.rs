@@ -17,7 +17,7 @@ pub mod keys;
 pub mod limits;
 pub mod objects;
 #[cfg(feature = "openapi")]
-mod openapi;
+pub mod openapi;
 pub mod rest;
 pub mod session;
 pub mod signed;

@@ -123,6 +123,13 @@ numbers! {
     Lanes: 1, PASSWORD_LANES_MAX;
 }
 
+/// `limit` of a query: a whole number of whatever size (PAGE-2).
+#[must_use]
+pub fn whole_number() -> Schema {
+    let meaning = "At most this many, up to 100, and 100 when left out; other numbers are taken to the nearer end.";
+    ObjectBuilder::new().schema_type(Type::Integer).description(Some(meaning)).build().into()
+}
+
 /// Of `UpdateMe`: as long as a display name may be, and without control characters.
 pub(crate) struct DisplayName;
 

@@ -458,5 +458,6 @@ pub struct AfterSeq {
     pub after: MailboxSeq,
     /// At most this many, up to 100, and 100 when left out; other numbers are taken to the nearer end.
     #[serde(default, deserialize_with = "nearest_limit")]
+    #[cfg_attr(feature = "openapi", param(schema_with = crate::openapi::whole_number, required = false))]
     pub limit: Option<u32>,
 }

@@ -34,6 +34,9 @@ pub(crate) struct Change {
 const PROGRAMS: [(&str, &str, &str); 2] =
     [("server", "susurro-server", "susurro-server-twin"), ("client-tui", "susurro", "susurro-twin")];
 
+/// Where the members of the copy are.
+const DEEPER: &str = "twins";
+
 /// Everything that the copy needs: the members of the workspace and what is included from elsewhere.
 const PARTS: [&str; 10] = [
     "Cargo.toml",
@@ -97,7 +100,9 @@ fn copy(tables: &[&[Twin]], source: &Path) {
     for file in wanted {
         let name = file.strip_prefix(root).unwrap();
         let contents = changed(name, fs::read(&file).unwrap(), tables);
-        let to = source.join(name);
+        // One folder deeper than the real ones: Cargo names what it builds after the path within the workspace, and
+        // what was built for a twin must never be taken for the real thing in the folder that both share.
+        let to = if name.parent() == Some(Path::new("")) { source.join(name) } else { source.join(DEEPER).join(name) };
         if fs::read(&to).is_ok_and(|there| there == contents) {
             continue;
         }
@@ -120,6 +125,11 @@ fn files(path: &Path, found: &mut Vec<PathBuf>) {
 fn changed(name: &Path, contents: Vec<u8>, tables: &[&[Twin]]) -> Vec<u8> {
     let Ok(mut text) = String::from_utf8(contents.clone()) else { return contents };
     let name = name.to_str().unwrap().replace('\\', "/");
+    if name == "Cargo.toml" {
+        for member in ["protocol", "server", "client-core", "client-tui", "conformance", "xtask"] {
+            text = text.replace(&format!("\"{member}\""), &format!("\"{DEEPER}/{member}\""));
+        }
+    }
     for (folder, program, twin) in PROGRAMS {
         // Another name, so that no twin ever lies where the real program is looked for.
         if name == format!("{folder}/Cargo.toml") {

@@ -24,6 +24,7 @@ pub(super) struct After {
     after: Option<String>,
     /// At most this many, up to 100, and 100 when left out; other numbers are taken to the nearer end.
     #[serde(default, deserialize_with = "susurro_protocol::rest::nearest_limit")]
+    #[param(schema_with = susurro_protocol::openapi::whole_number, required = false)]
     limit: Option<u32>,
 }
 
