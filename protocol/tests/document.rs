@@ -323,3 +323,16 @@ fn the_diagrams_name_frames_and_requests_that_there_are() {
     }
     assert!(diagrams >= 10, "only {diagrams} diagrams");
 }
+
+#[test]
+fn sections_are_numbered_in_turn() {
+    let text = document();
+    let numbers: Vec<usize> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("## ")?.split_once(' '))
+        .filter_map(|(number, _)| number.parse().ok())
+        .collect();
+    // Two of the same number would make a reference lead to either.
+    assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>());
+    assert!(numbers.len() > 20, "{} sections", numbers.len());
+}
