@@ -90,7 +90,9 @@ async fn killed_before_ack(lane: &Lane) -> Outcome {
             }));
         }));
         let running = stage.alice.start(&["sync", "--timeout", "40"], b"").await?;
-        let _ = tokio::time::timeout(Duration::from_secs(40), told).await;
+        let delivered = tokio::time::timeout(Duration::from_secs(40), told).await;
+        that(matches!(delivered, Ok(Ok(()))), "a session in which the message is delivered", &delivered)?;
+        // Moments to be killed at, not a wait for anything.
         tokio::time::sleep(Duration::from_millis(wait)).await;
         running.kill().await?;
         stage.relay.honest_again();
