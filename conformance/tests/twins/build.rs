@@ -34,6 +34,9 @@ pub(crate) struct Change {
 const PROGRAMS: [(&str, &str, &str); 2] =
     [("server", "susurro-server", "susurro-server-twin"), ("client-tui", "susurro", "susurro-twin")];
 
+/// A test target that is quick to build; no other package has one of this name.
+const SMALLEST_TEST: &str = "corpus";
+
 /// Where the members of the copy are.
 const DEEPER: &str = "twins";
 
@@ -63,8 +66,13 @@ pub(crate) fn program(name: &str, tables: &[&[Twin]]) -> PathBuf {
     copy(tables, &source);
     let release = std::env::current_exe().unwrap().ancestors().any(|folder| folder.ends_with("release"));
     let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
-    cargo.current_dir(&source).args(["build", "--locked", "--bins", "--target-dir"]).arg(&target);
-    cargo.args(["--package", name]);
+    cargo.current_dir(&source).args(["build", "--locked", "--workspace", "--target-dir"]).arg(&target);
+    for (_, _, twin) in PROGRAMS {
+        cargo.args(["--bin", twin]);
+    }
+    // One test target, of a package without programs: only when tests are among the targets do dependencies have the
+    // features that they have in the real workspace, and are found in the folder instead of being built again.
+    cargo.args(["--test", SMALLEST_TEST]);
     if release {
         cargo.arg("--release");
     }
