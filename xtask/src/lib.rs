@@ -11,6 +11,7 @@ pub mod links;
 pub mod model;
 pub mod openapi;
 pub mod python;
+pub mod services;
 pub mod step;
 pub mod summary;
 pub mod system;

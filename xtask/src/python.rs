@@ -120,7 +120,7 @@ fn failed(what: &str, path: &Path, why: &std::io::Error) -> Failure {
 }
 
 /// The build folder.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| step::root().join("target"), |path| step::root().join(path))
 }
 

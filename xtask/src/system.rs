@@ -1,5 +1,5 @@
 //! What has to be on the machine beside Rust: a C compiler for SQLite and the TLS library, perl and
-//! make for the OpenSSL that SQLCipher is built with, and Python for some of the tests.
+//! make for the OpenSSL that SQLCipher is built with; Python, PostgreSQL and Redis for some of the tests.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,6 +15,14 @@ pub const PYTHON: &str = if cfg!(windows) { "python" } else { "python3" };
 /// What to say when it is not there.
 pub const PYTHON_MISSING: &str = "missing: Python 3.11 or newer with venv; install it first (Debian and Ubuntu: sudo \
                                   apt-get install python3 python3-venv)";
+
+/// What to say when PostgreSQL is not there.
+pub const POSTGRES_MISSING: &str = "missing: PostgreSQL 14 or newer with its programs postgres, initdb and psql; install \
+                                    it first (Debian and Ubuntu: sudo apt-get install postgresql)";
+
+/// What to say when Redis is not there.
+pub const REDIS_MISSING: &str = "missing: redis-server (or valkey-server) 7 or newer; install it first (Debian and \
+                                 Ubuntu: sudo apt-get install redis-server)";
 
 /// Whether [`PYTHON`] is there and can make environments with pip.
 #[must_use]
@@ -71,8 +79,33 @@ pub fn prepare_models() -> Outcome {
     if has_spin() { Ok(()) } else { Err(Failure(missing.to_owned())) }
 }
 
+/// As [`prepare`], for the servers of the tests.
+///
+/// # Errors
+///
+/// [`POSTGRES_MISSING`] or [`REDIS_MISSING`].
+pub fn prepare_servers(has_postgres: impl Fn() -> bool, has_redis: impl Fn() -> bool) -> Outcome {
+    if !has_postgres() && can_install() {
+        install("PostgreSQL", &["postgresql"])?;
+    }
+    if !has_redis() && can_install() {
+        install("Redis", &["redis-server"])?;
+    }
+    match (has_postgres(), has_redis()) {
+        (true, true) => Ok(()),
+        (false, _) => Err(Failure(POSTGRES_MISSING.to_owned())),
+        (true, false) => Err(Failure(REDIS_MISSING.to_owned())),
+    }
+}
+
+/// Whether we may do everything on this machine.
+#[must_use]
+pub fn is_root() -> bool {
+    step::succeeds("sh", &["-c", "[ \"$(id -u)\" = 0 ]"])
+}
+
 fn can_install() -> bool {
-    Path::new("/usr/bin/apt-get").exists() && step::succeeds("sh", &["-c", "[ \"$(id -u)\" = 0 ]"])
+    Path::new("/usr/bin/apt-get").exists() && is_root()
 }
 
 fn install(names: &str, packages: &[&str]) -> Outcome {

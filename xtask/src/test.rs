@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::services::{self, Postgres};
 use crate::step::{self, Failure, Outcome, Scratch};
 use crate::summary::{self, Tally};
 use crate::{demo, model, python, system};
@@ -15,20 +16,23 @@ pub fn run() -> Outcome {
     let began = Instant::now();
     eprintln!(
         "This builds the workspace once with all its tests and benchmarks, runs every unit, property, integration \
-         and documentation test, explores the formal models, and then plays the scripted demonstration. Temporary files go to a folder that \
-         is removed at the end."
+         and documentation test, explores the formal models, and then plays the scripted demonstration. PostgreSQL and \
+         Redis servers of their own run for the tests and end with them. Temporary files go to a folder that is removed \
+         at the end."
     );
     system::prepare()?;
     python::prepare()?;
     system::prepare_models()?;
+    services::prepare()?;
     step::run("build everything", &mut step::cargo(&["build", "--workspace", "--all-targets", "--locked"]))?;
 
     let scratch = Scratch::new("test")?;
+    let cluster = Postgres::start(&services::Options::default())?;
     let mut failed = Vec::new();
     let mut total = Tally::default();
     for suite in suites() {
         let mut command = step::cargo(&suite.arguments);
-        command.env("TMPDIR", scratch.path());
+        command.env("TMPDIR", scratch.path()).env(services::CLUSTER, cluster.url());
         step::announce(suite.name, &command);
         let (tally, succeeded) = summary::run(&mut command, suite.verdict_on_stderr)?;
         total.passed += tally.passed;

@@ -1,0 +1,147 @@
+//! A Redis server that keeps nothing on disk.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+
+use super::supervised::{Supervised, free_port, on_path};
+use crate::step::{Failure, Outcome};
+
+/// Ports to try: another process may take a free one first.
+const TRIES: usize = 5;
+
+/// A Redis (or Valkey) server on this machine, ended when it is dropped.
+pub struct Redis {
+    supervised: Supervised,
+    program: PathBuf,
+    port: u16,
+}
+
+/// The program, Redis or Valkey.
+pub(super) fn find() -> Option<PathBuf> {
+    on_path("redis-server").or_else(|| on_path("valkey-server"))
+}
+
+impl Redis {
+    /// Starts an empty server on a free port.
+    ///
+    /// # Errors
+    ///
+    /// A line that says what is missing, or what the server said.
+    pub fn start() -> Outcome<Self> {
+        let program = find().ok_or_else(|| Failure(crate::system::REDIS_MISSING.to_owned()))?;
+        let supervised = Supervised::new("redis", "TERM")?;
+        let mut redis = Self { supervised, program, port: 0 };
+        let mut outcome = Ok(());
+        for _ in 0..TRIES {
+            redis.port = free_port()?;
+            outcome = redis.restart();
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome.map(|()| redis)
+    }
+
+    /// `redis://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends the server; what it held is gone.
+    ///
+    /// # Errors
+    ///
+    /// None today.
+    pub fn stop(&mut self) -> Outcome {
+        self.supervised.stop()
+    }
+
+    /// Ends the server with `SIGKILL`.
+    ///
+    /// # Errors
+    ///
+    /// When it was not running.
+    pub fn kill(&mut self) -> Outcome {
+        self.supervised.kill()
+    }
+
+    /// Makes the server stand still, as if the network to it were cut; [`resume`](Self::resume) ends that.
+    ///
+    /// # Errors
+    ///
+    /// When it is not running.
+    pub fn pause(&self) -> Outcome {
+        self.supervised.signal("STOP")
+    }
+
+    /// Ends [`pause`](Self::pause).
+    ///
+    /// # Errors
+    ///
+    /// When it is not running.
+    pub fn resume(&self) -> Outcome {
+        self.supervised.signal("CONT")
+    }
+
+    /// Starts it again on the same port, empty.
+    ///
+    /// # Errors
+    ///
+    /// What the server said.
+    pub fn restart(&mut self) -> Outcome {
+        let directory = self.supervised.directory().display().to_string();
+        let port = self.port.to_string();
+        let program = self.program.display().to_string();
+        let settings = [
+            ("--port", port.as_str()),
+            ("--bind", "127.0.0.1"),
+            ("--dir", &directory),
+            ("--save", ""),
+            ("--appendonly", "no"),
+            ("--daemonize", "no"),
+        ];
+        let settings = settings.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]);
+        let command: Vec<String> = std::iter::once(program).chain(settings).collect();
+        let port = self.port;
+        self.supervised.start(&command, |_| answers(port))
+    }
+}
+
+fn answers(port: u16) -> bool {
+    let mut answer = [0; 7];
+    let asked = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).and_then(|mut stream| {
+        stream.write_all(b"PING\r\n")?;
+        stream.read_exact(&mut answer)
+    });
+    asked.is_ok() && &answer == b"+PONG\r\n"
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_server_answers_until_it_is_ended_and_leaves_nothing() {
+        let mut redis = Redis::start().unwrap();
+        let directory = redis.supervised.directory().to_owned();
+        assert!(answers(redis.port()));
+        redis.kill().unwrap();
+        assert!(!answers(redis.port()));
+        redis.restart().unwrap();
+        redis.stop().unwrap();
+        assert!(!answers(redis.port()));
+        redis.restart().unwrap();
+        let port = redis.port();
+        drop(redis);
+        assert!(!answers(port) && !directory.exists());
+    }
+}
