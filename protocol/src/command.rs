@@ -60,4 +60,14 @@ pub struct Ping {
     pub nonce: u64,
 }
 
-structures!(Send, ListVersion, Deposit, Ack, Ping);
+/// A signal for the connected devices of a chat's members. The relay forwards it as
+/// [`Whispered`](crate::event::Whispered), never stores it, and does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whisper {
+    /// The chat, of which the sender has to be a member.
+    pub chat: ChatId,
+    /// A ciphertext of 1 to [`crate::limits::WHISPER_MAX`] bytes for each device that should get it.
+    pub deposits: Vec<Deposit>,
+}
+
+structures!(Send, ListVersion, Deposit, Ack, Ping, Whisper);

@@ -108,4 +108,17 @@ impl ErrorNotice {
     }
 }
 
-structures!(Stored, Rejected, Deliver, Pong, DevicesChanged, PrekeysLow, GoingAway, ErrorNotice);
+/// A signal that another device sends right now. It was never stored and does not come again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whispered {
+    /// The chat.
+    pub chat: ChatId,
+    /// Who sent it, as the relay says: proven only by the ciphertext.
+    pub sender: AccountId,
+    /// The device that sent it, as the relay says.
+    pub sender_device: DeviceId,
+    /// What only this device can read.
+    pub ciphertext: Bin,
+}
+
+structures!(Stored, Rejected, Deliver, Pong, DevicesChanged, PrekeysLow, GoingAway, ErrorNotice, Whispered);

@@ -60,6 +60,8 @@ kinds! {
     Send = 16;
     /// Client: acknowledges deliveries.
     Ack = 17;
+    /// Client: a signal that is forwarded and never stored.
+    Whisper = 18;
     /// Client: asks for a sign of life.
     Ping = 20;
     /// Relay: the message is durable.
@@ -68,6 +70,8 @@ kinds! {
     Rejected = 33;
     /// Relay: a message for this device.
     Deliver = 34;
+    /// Relay: a signal of another device, forwarded.
+    Whispered = 35;
     /// Relay: answers `Ping`.
     Pong = 37;
     /// Relay: an account's device list changed.

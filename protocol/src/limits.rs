@@ -47,6 +47,18 @@ pub const DELIVERY_WINDOW: u32 = 256;
 /// Bytes of ciphertext in that window.
 pub const DELIVERY_WINDOW_BYTES: usize = 1024 * 1024;
 
+/// Bytes of one ciphertext in a `Whisper`: three times what a typing notice takes. Nobody is to
+/// carry messages past the store this way.
+pub const WHISPER_MAX: usize = 1024;
+
+/// Whispers of one device that a relay forwards in a minute: somebody who types in several
+/// conversations at once stays below a quarter of it.
+pub const WHISPERS_A_MINUTE: u32 = 120;
+
+/// Whispers that wait for one connection; older ones make way. What is older than that many is
+/// no longer of interest to anybody.
+pub const WHISPERS_WAITING: usize = 64;
+
 /// Seconds within which a client has to send `Hello`: half-open connections must not pile up.
 pub const HANDSHAKE_SECONDS: u64 = 10;
 

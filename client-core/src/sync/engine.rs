@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
 use susurro_protocol::command::Ack;
-use susurro_protocol::event::{DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
+use susurro_protocol::event::{DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored, Whispered};
 use susurro_protocol::frame::{FrameKind, VerifiedFrame};
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, codec};
 
@@ -173,11 +173,17 @@ impl<R: CryptoRng> Engine<R> {
                     self.refused(error.code, 0);
                 }
             }),
+            FrameKind::Whispered => codec::decode(body).map(|_: Whispered| ()),
             // Any frame is a sign of life.
             FrameKind::Pong => codec::decode(body).map(|_: Pong| ()),
             // Of a later version (FRAME-3).
             FrameKind::Unknown(_) => Ok(()),
-            FrameKind::Hello | FrameKind::Welcome | FrameKind::Send | FrameKind::Ack | FrameKind::Ping => {
+            FrameKind::Hello
+            | FrameKind::Welcome
+            | FrameKind::Send
+            | FrameKind::Ack
+            | FrameKind::Whisper
+            | FrameKind::Ping => {
                 return self.break_off(ErrorCode::UnexpectedFrame, Some(frame.kind()));
             }
         };

@@ -12,8 +12,9 @@ from .structures import Structure, bin_, list_of, str_, uint
 
 # Section 8.
 HELLO, WELCOME = 1, 2
-SEND, ACK, PING = 16, 17, 20
-STORED, REJECTED, DELIVER, PONG, DEVICES_CHANGED, PREKEYS_LOW, GOING_AWAY, ERROR = 32, 33, 34, 37, 39, 40, 41, 42
+SEND, ACK, WHISPER, PING = 16, 17, 18, 20
+STORED, REJECTED, DELIVER, WHISPERED, PONG = 32, 33, 34, 35, 37
+DEVICES_CHANGED, PREKEYS_LOW, GOING_AWAY, ERROR = 39, 40, 41, 42
 
 # Section 9.
 Hello = Structure(
@@ -52,6 +53,7 @@ Send = Structure(
     time_to_live=uint(32),
 )
 Ping = Structure("Ping", nonce=uint())
+Whisper = Structure("Whisper", chat=bin_(16), deposits=list_of(Deposit.nested()))
 
 # Section 12.
 Stored = Structure("Stored", message=bin_(16), stored_at=uint())
@@ -74,6 +76,7 @@ Deliver = Structure(
     stored_at=uint(),
     ciphertext=bin_(),
 )
+Whispered = Structure("Whispered", chat=bin_(16), sender=bin_(16), sender_device=bin_(16), ciphertext=bin_())
 Pong = Structure("Pong", nonce=uint())
 DevicesChanged = Structure("DevicesChanged", account=bin_(16), version=uint())
 PrekeysLow = Structure("PrekeysLow", one_time=uint(32), pq_one_time=uint(32))
@@ -85,18 +88,20 @@ BODIES = {
     WELCOME: Welcome,
     SEND: Send,
     ACK: Ack,
+    WHISPER: Whisper,
     PING: Ping,
     STORED: Stored,
     REJECTED: Rejected,
     DELIVER: Deliver,
+    WHISPERED: Whispered,
     PONG: Pong,
     DEVICES_CHANGED: DevicesChanged,
     PREKEYS_LOW: PrekeysLow,
     GOING_AWAY: GoingAway,
     ERROR: ErrorNotice,
 }
-FROM_CLIENT = {HELLO, SEND, ACK, PING, ERROR}
-FROM_RELAY = {WELCOME, STORED, REJECTED, DELIVER, PONG, DEVICES_CHANGED, PREKEYS_LOW, GOING_AWAY, ERROR}
+FROM_CLIENT = {HELLO, SEND, ACK, WHISPER, PING, ERROR}
+FROM_RELAY = {WELCOME, STORED, REJECTED, DELIVER, WHISPERED, PONG, DEVICES_CHANGED, PREKEYS_LOW, GOING_AWAY, ERROR}
 
 _Frame = Structure("Frame", version=uint(8), kind=uint(16), seq=uint(64), body=bin_(), tag=bin_())
 

@@ -418,6 +418,20 @@ impl Session {
         crate::suite::check::same("Pong with nonce", &nonce, &pong.nonce)
     }
 
+    /// How many whispers come before the answer to a ping.
+    pub(super) async fn whispers_until_pong(&mut self) -> Result<usize, Stop> {
+        self.say(FrameKind::Ping, &Ping { nonce: 1 }).await;
+        let mut whispers = 0;
+        loop {
+            let frame = self.frame().await?;
+            match frame.kind {
+                FrameKind::Whispered => whispers += 1,
+                FrameKind::Pong => return Ok(whispers),
+                _ => return Err(Stop::failed("Whispered or Pong", told(&frame))),
+            }
+        }
+    }
+
     /// Passes when the session ends with this error: an `Error` frame of the session, then a close frame.
     pub(super) async fn ended(mut self, code: ErrorCode) -> Outcome {
         self.told_the_end(code).await?;

@@ -69,6 +69,14 @@ pub(crate) const TWINS: &[Twin] = &[
     twin!("takes-oversize-ciphertexts", "SEND-5/too-large", "server/src/domain/message.rs",
         "if submission.deposits.iter().any(|d| d.ciphertext.len() > CIPHERTEXT_MAX) {"
         => "if !TWIN && submission.deposits.iter().any(|d| d.ciphertext.len() > CIPHERTEXT_MAX) {"),
+    twin!("forwards-whispers-of-strangers", "WHISPER-2/not-a-member", "server/src/domain/message.rs",
+        "if !roster.members.iter().any(|m| m.account == sender) {"
+        => "if !TWIN && !roster.members.iter().any(|m| m.account == sender) {"),
+    twin!("takes-oversize-whispers", "WHISPER-4/too-large", "server/src/domain/message.rs",
+        "if whisper.deposits.iter().any(|d| d.ciphertext.len() > WHISPER_MAX) {"
+        => "if !TWIN && whisper.deposits.iter().any(|d| d.ciphertext.len() > WHISPER_MAX) {"),
+    twin!("whispers-without-end", "WHISPER-5/rate", "server/src/service/whisper.rs",
+        "if allowance.retry_after.is_some() {" => "if !TWIN && allowance.retry_after.is_some() {"),
     twin!("gives-a-prekey-twice", "CLAIM-1/order", "server/src/adapters/outbound/sqlite/prekeys.rs",
         "for (kind, id) in spent {" => "for (kind, id) in spent.into_iter().filter(|_| !TWIN) {"),
     twin!("accepts-a-lower-prekey", "PUB-3/lower", "server/src/domain/prekey.rs",

@@ -122,18 +122,19 @@ fn genuine() -> &'static (RawFrame, RawFrame, RawFrame) {
 
 fn command(input: &[u8]) {
     let Some((selector, bytes)) = input.split_first() else { return };
-    match selector % 5 {
+    match selector % 6 {
         0 => structure::<command::Send>(bytes),
         1 => structure::<command::Ack>(bytes),
         2 => structure::<command::Ping>(bytes),
         3 => structure::<command::ListVersion>(bytes),
-        _ => structure::<command::Deposit>(bytes),
+        4 => structure::<command::Deposit>(bytes),
+        _ => structure::<command::Whisper>(bytes),
     }
 }
 
 fn event(input: &[u8]) {
     let Some((selector, bytes)) = input.split_first() else { return };
-    match selector % 8 {
+    match selector % 9 {
         0 => structure::<event::Stored>(bytes),
         1 => structure::<event::Rejected>(bytes),
         2 => structure::<event::Deliver>(bytes),
@@ -141,7 +142,8 @@ fn event(input: &[u8]) {
         4 => structure::<event::DevicesChanged>(bytes),
         5 => structure::<event::PrekeysLow>(bytes),
         6 => structure::<event::GoingAway>(bytes),
-        _ => structure::<event::ErrorNotice>(bytes),
+        7 => structure::<event::ErrorNotice>(bytes),
+        _ => structure::<event::Whispered>(bytes),
     }
 }
 

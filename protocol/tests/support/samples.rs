@@ -4,9 +4,11 @@ use bytes::Bytes;
 use serde::Serialize;
 use susurro_protocol::bytes::{Bin, Fixed};
 use susurro_protocol::codec::{Structure, decode, encode};
-use susurro_protocol::command::{Ack, Deposit, ListVersion, Ping, Send};
+use susurro_protocol::command::{Ack, Deposit, ListVersion, Ping, Send, Whisper};
 use susurro_protocol::content::{self, Content, Receipt, Repair, Resent, Text};
-use susurro_protocol::event::{Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
+use susurro_protocol::event::{
+    Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored, Whispered,
+};
 use susurro_protocol::frame::{FrameKind, RawFrame};
 use susurro_protocol::handshake::{Hello, Welcome, refuse};
 use susurro_protocol::keys::{DeviceList, OneTimePrekey, PQ_PUBLIC_KEY_BYTES, Prekey, PrekeyBundle, PrekeyKind};
@@ -73,9 +75,11 @@ pub fn structures() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         one(&deposit(4, 20)),
         one(&Ack { cursor: 1 }),
         one(&Ping { nonce: 1 }),
+        one(&whisper()),
         one(&stored()),
         one(&rejected()),
         one(&deliver()),
+        one(&whispered()),
         one(&Pong { nonce: 1 }),
         one(&DevicesChanged { account: account(2), version: 2 }),
         one(&PrekeysLow { one_time: 3, pq_one_time: 0 }),
@@ -159,6 +163,7 @@ fn commands() -> Vec<Sample> {
         selected("command", 2, "ping", &Ping { nonce: u64::MAX }),
         selected("command", 3, "list-version", &list(2)),
         selected("command", 4, "deposit", &deposit(4, 20)),
+        selected("command", 5, "whisper", &whisper()),
     ]
 }
 
@@ -172,6 +177,7 @@ fn events() -> Vec<Sample> {
         selected("event", 5, "prekeys-low", &PrekeysLow { one_time: 3, pq_one_time: 0 }),
         selected("event", 6, "going-away", &GoingAway { retry_after: 1500 }),
         selected("event", 7, "error", &notice()),
+        selected("event", 8, "whispered", &whispered()),
     ]
 }
 
@@ -346,6 +352,14 @@ fn deliver() -> Deliver {
         stored_at: 1_790_000_000_000,
         ciphertext: vec![0xee; 40].into(),
     }
+}
+
+fn whisper() -> Whisper {
+    Whisper { chat: chat(), deposits: vec![deposit(4, 20)] }
+}
+
+fn whispered() -> Whispered {
+    Whispered { chat: chat(), sender: account(2), sender_device: device(4), ciphertext: vec![0xee; 40].into() }
 }
 
 fn notice() -> ErrorNotice {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use susurro_protocol::command::{Deposit, ListVersion};
-use susurro_protocol::limits::{CIPHERTEXT_MAX, DEVICES_MAX, TIME_TO_LIVE_MAX};
+use susurro_protocol::command::{Deposit, ListVersion, Whisper};
+use susurro_protocol::limits::{CIPHERTEXT_MAX, DEVICES_MAX, TIME_TO_LIVE_MAX, WHISPER_MAX};
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MailboxSeq, MessageId};
 
 use super::error::{Error, Mismatch};
@@ -135,6 +135,61 @@ impl Deposited {
             Self::NoMailbox => Err(ErrorCode::UnknownDevice.into()),
         }
     }
+}
+
+/// A signal on its way to one device; nothing of it is ever stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signal {
+    /// For which device.
+    pub recipient: DeviceId,
+    /// The chat.
+    pub chat: ChatId,
+    /// Who sends.
+    pub sender: AccountId,
+    /// From which device.
+    pub sender_device: DeviceId,
+    /// What only the recipient can read, at most [`WHISPER_MAX`] bytes.
+    pub ciphertext: Bytes,
+}
+
+/// Checks of a whisper what does not need the store.
+///
+/// # Errors
+///
+/// [`ErrorCode::InvalidRequest`] or [`ErrorCode::TooLarge`].
+pub fn check_whisper(whisper: &Whisper) -> Result<(), Error> {
+    if whisper.deposits.iter().any(|d| d.ciphertext.len() > WHISPER_MAX) {
+        return Err(ErrorCode::TooLarge.into());
+    }
+    if whisper.deposits.iter().any(|d| d.ciphertext.is_empty()) {
+        return Err(Error::invalid("a ciphertext is empty"));
+    }
+    if whisper.deposits.len() > 2 * DEVICES_MAX {
+        return Err(Error::invalid("too many ciphertexts"));
+    }
+    Ok(())
+}
+
+/// The signals that a whisper becomes: one for each deposit whose device belongs to a member now,
+/// once. None when the sender is no member.
+#[must_use]
+pub fn signals(whisper: Whisper, roster: &Roster, sender: AccountId, sender_device: DeviceId) -> Vec<Signal> {
+    if !roster.members.iter().any(|m| m.account == sender) {
+        return Vec::new();
+    }
+    let devices = roster.members.iter().flat_map(|m| &m.devices).filter(|d| **d != sender_device);
+    let mut reachable: HashSet<DeviceId> = devices.copied().collect();
+    let chat = whisper.chat;
+    let deposits = whisper.deposits.into_iter().filter(|deposit| reachable.remove(&deposit.device));
+    deposits
+        .map(|Deposit { device, ciphertext }| Signal {
+            recipient: device,
+            chat,
+            sender,
+            sender_device,
+            ciphertext: ciphertext.0,
+        })
+        .collect()
 }
 
 /// Checks everything that does not need the store.
@@ -312,6 +367,29 @@ mod tests {
         assert_eq!(check_shape(&large).map_err(|e| e.code()), Err(ErrorCode::TooLarge));
         let long = Submission { time_to_live: TIME_TO_LIVE_MAX + 1, ..good };
         assert_eq!(check_shape(&long).map_err(|e| e.code()), Err(ErrorCode::InvalidRequest));
+    }
+
+    #[test]
+    fn a_whisper_reaches_each_device_of_a_member_once_and_nobody_else() {
+        let whisper = |devices: &[u8]| Whisper {
+            chat: ChatId::direct(&ALICE, &BOB),
+            deposits: devices.iter().map(|n| Deposit { device: device(*n), ciphertext: [*n; 20].into() }).collect(),
+        };
+        let reached = |sender, devices: &[u8]| -> Vec<DeviceId> {
+            signals(whisper(devices), &roster(), sender, device(1)).into_iter().map(|s| s.recipient).collect()
+        };
+        assert_eq!(reached(ALICE, &[3]), [device(3)], "a device may be left out");
+        assert_eq!(reached(ALICE, &[2, 3, 3, 1, 7]), [device(2), device(3)], "not twice, not here, not to a stranger");
+        assert_eq!(reached(AccountId::from_bytes([7; 16]), &[2, 3]), [], "not by a stranger");
+        let refused = |size: usize, count: u8| {
+            let mut whisper = whisper(&(0..count).collect::<Vec<_>>());
+            whisper.deposits[0].ciphertext = vec![1; size].into();
+            check_whisper(&whisper).map_err(|e| e.code())
+        };
+        assert_eq!(refused(WHISPER_MAX, 32), Ok(()));
+        assert_eq!(refused(WHISPER_MAX + 1, 1), Err(ErrorCode::TooLarge));
+        assert_eq!(refused(0, 1), Err(ErrorCode::InvalidRequest));
+        assert_eq!(refused(1, 33), Err(ErrorCode::InvalidRequest));
     }
 
     #[test]

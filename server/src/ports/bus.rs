@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use susurro_protocol::event::PrekeysLow;
-use susurro_protocol::limits::{DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES};
+use susurro_protocol::limits::{DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES, WHISPERS_WAITING};
 use susurro_protocol::{DeviceId, ErrorCode};
 use tokio::sync::Notify;
 
-use crate::domain::message::Waiting;
+use crate::domain::message::{Signal, Waiting};
 use crate::domain::token::FamilyId;
 
 /// Connects what happens with who has to hear of it. Nothing here is durable: whoever was not
@@ -22,6 +22,9 @@ pub trait Bus: Send + Sync {
 
     /// Hands messages to the connections of their mailboxes.
     fn deliver(&self, messages: Vec<Waiting>);
+
+    /// Hands signals to the connections of their devices; those of others are forgotten.
+    fn whisper(&self, signals: Vec<Signal>);
 
     /// Tells a device that its one-time prekeys run out.
     fn prekeys_low(&self, device: DeviceId, low: PrekeysLow);
@@ -53,6 +56,8 @@ pub struct Taken {
     pub messages: VecDeque<Waiting>,
     /// Some were dropped from here and have to be read from the store.
     pub behind: bool,
+    /// Signals, oldest first.
+    pub signals: VecDeque<Signal>,
     /// One-time prekeys run out.
     pub prekeys_low: Option<PrekeysLow>,
     /// The connection has to end.
@@ -79,6 +84,17 @@ impl Slot {
             } else if !state.behind {
                 state.messages.push_back(message);
             }
+        });
+    }
+
+    /// Adds a signal; the oldest makes way when there are too many. Nobody looks for one that is
+    /// gone.
+    pub fn whisper(&self, signal: Signal) {
+        self.change(|state| {
+            if state.signals.len() >= WHISPERS_WAITING {
+                state.signals.pop_front();
+            }
+            state.signals.push_back(signal);
         });
     }
 
@@ -165,6 +181,24 @@ mod tests {
         }
         assert!(slot.take().behind, "bytes count as well");
         assert!(!slot.take().behind);
+    }
+
+    #[test]
+    fn a_slot_holds_the_newest_signals_and_they_take_no_room_from_messages() {
+        let slot = Slot::default();
+        slot.push(message(1, 10));
+        for n in 0..1000_u16 {
+            slot.whisper(Signal {
+                recipient: DeviceId::from_bytes([1; 16]),
+                chat: ChatId::from_bytes([1; 16]),
+                sender: AccountId::from_bytes([1; 16]),
+                sender_device: DeviceId::from_bytes([1; 16]),
+                ciphertext: n.to_be_bytes().to_vec().into(),
+            });
+        }
+        let taken = slot.take();
+        assert_eq!((taken.messages.len(), taken.behind, taken.signals.len()), (1, false, WHISPERS_WAITING));
+        assert_eq!(taken.signals.back().map(|signal| signal.ciphertext.to_vec()), Some(999_u16.to_be_bytes().to_vec()));
     }
 
     #[test]

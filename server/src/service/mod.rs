@@ -13,11 +13,13 @@ mod refresh;
 mod register;
 mod send;
 mod upkeep;
+mod whisper;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ed25519_dalek::SigningKey;
-use susurro_protocol::limits::CIPHERTEXT_MAX;
+use susurro_protocol::DeviceId;
+use susurro_protocol::limits::{CIPHERTEXT_MAX, WHISPERS_A_MINUTE};
 use susurro_protocol::rest::RelayInfo;
 use susurro_protocol::version::{MIN_VERSION, VERSION};
 
@@ -26,6 +28,7 @@ pub use fanout::Fanout;
 
 use crate::domain::Error;
 use crate::domain::login::LoginKeys;
+use crate::domain::rate::{Buckets, PerMinute};
 use crate::ports::{Accounts, Bus, Chats, Clock, Devices, Entropy, Mailboxes, Passwords, Prekeys, Sessions, Tokens};
 
 /// The adapters that the use cases run on.
@@ -67,13 +70,18 @@ pub struct RelayKeys {
 pub struct Relay {
     ports: Ports,
     keys: RelayKeys,
+    /// How often each device may whisper.
+    whispers: Mutex<Buckets<DeviceId>>,
 }
+
+/// Devices whose whispers are counted at a time.
+const WHISPERERS_MAX: usize = 100_000;
 
 impl Relay {
     /// The relay with these adapters and keys.
     #[must_use]
     pub fn new(ports: Ports, keys: RelayKeys) -> Self {
-        Self { ports, keys }
+        Self { ports, keys, whispers: Mutex::new(Buckets::new(PerMinute(WHISPERS_A_MINUTE), WHISPERERS_MAX)) }
     }
 
     /// What `GET /.well-known/susurro` says.

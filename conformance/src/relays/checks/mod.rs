@@ -15,6 +15,7 @@ mod send;
 mod session;
 mod tokens;
 mod upgrade;
+mod whisper;
 
 use super::ground::Ground;
 use crate::suite::Check;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Check<Ground>> {
         bytes::checks(),
         send::checks(),
         deliver::checks(),
+        whisper::checks(),
         registration::checks(),
         login::checks(),
         tokens::checks(),

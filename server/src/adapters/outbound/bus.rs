@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use susurro_protocol::event::PrekeysLow;
 use susurro_protocol::{DeviceId, ErrorCode};
 
-use crate::domain::message::Waiting;
+use crate::domain::message::{Signal, Waiting};
 use crate::domain::token::FamilyId;
 use crate::ports::{Bus, Ending, Slot};
 
@@ -49,6 +49,15 @@ impl Bus for LocalBus {
         for message in messages {
             if let Some(connection) = connections.get(&message.mailbox) {
                 connection.slot.push(message);
+            }
+        }
+    }
+
+    fn whisper(&self, signals: Vec<Signal>) {
+        let connections = self.connections();
+        for signal in signals {
+            if let Some(connection) = connections.get(&signal.recipient) {
+                connection.slot.whisper(signal);
             }
         }
     }

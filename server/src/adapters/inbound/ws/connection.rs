@@ -9,9 +9,10 @@ use axum::extract::ws::WebSocket;
 use bytes::Bytes;
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt as _, StreamExt as _};
+use susurro_protocol::bytes::Bin;
 use susurro_protocol::codec::{self, Structure};
 use susurro_protocol::command::{Ack, Ping, Send};
-use susurro_protocol::event::{ErrorNotice, GoingAway, Pong, Rejected, Stored};
+use susurro_protocol::event::{ErrorNotice, GoingAway, Pong, Rejected, Stored, Whispered};
 use susurro_protocol::frame::{FrameKind, VerifiedFrame};
 use susurro_protocol::limits::{DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES};
 use susurro_protocol::session::{FrameOpener, FrameSealer};
@@ -23,7 +24,7 @@ use super::handshake;
 use super::wire::{End, Wire};
 use crate::domain::Error;
 use crate::domain::error::Mismatch;
-use crate::domain::message::{Submission, Waiting};
+use crate::domain::message::{Signal, Submission, Waiting};
 use crate::domain::token::Claims;
 use crate::ports::{Slot, Taken};
 use crate::service::Relay;
@@ -180,6 +181,10 @@ impl Connection {
         match frame.kind() {
             FrameKind::Send => self.take(body(&frame)?).await,
             FrameKind::Ack => self.acknowledge(&body(&frame)?),
+            FrameKind::Whisper => {
+                let forwarded = self.relay.whisper(&self.claims, body(&frame)?).await;
+                forwarded.map_err(|error| End::Because(error.code(), FrameKind::Whisper.number()))
+            }
             FrameKind::Ping => {
                 let Ping { nonce } = body(&frame)?;
                 self.feed(FrameKind::Pong, &Pong { nonce }).await
@@ -246,12 +251,16 @@ impl Connection {
 
     /// Looks at what the bus has brought.
     async fn wake(&mut self) -> Result<(), End> {
-        let Taken { messages, behind, prekeys_low, ending, .. } = self.slot.take();
+        let Taken { messages, behind, signals, prekeys_low, ending, .. } = self.slot.take();
         if let Some(ending) = ending {
             return Err(ending.0.into());
         }
         if let Some(low) = prekeys_low {
             self.feed(FrameKind::PrekeysLow, &low).await?;
+        }
+        for Signal { chat, sender, sender_device, ciphertext, .. } in signals {
+            let whispered = Whispered { chat, sender, sender_device, ciphertext: Bin(ciphertext) };
+            self.feed(FrameKind::Whispered, &whispered).await?;
         }
         self.behind |= behind;
         for message in messages {
