@@ -5,6 +5,7 @@
 //! what connects them with the world, and [`compose`] puts them together.
 
 pub mod adapters;
+pub mod cli;
 pub mod compose;
 pub mod config;
 pub mod domain;

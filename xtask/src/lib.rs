@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the parts of a command-line program")]
 
 pub mod check;
+pub mod configuration;
 pub mod corpus;
 pub mod demo;
 pub mod image;

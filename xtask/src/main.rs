@@ -1,9 +1,9 @@
-//! The project's own commands: `cargo xtask demo | test | check | model | corpus | vectors | image-check`.
+//! The project's own commands: `cargo xtask demo | test | check | model | configuration | openapi | corpus | vectors | image-check`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
 use std::process::ExitCode;
 
-use xtask::{check, corpus, demo, image, model, openapi, test, vectors};
+use xtask::{check, configuration, corpus, demo, image, model, openapi, test, vectors};
 
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
@@ -13,6 +13,7 @@ Usage: cargo xtask COMMAND
   test              build everything once and run every test, then the scripted demonstration
   check             formatting, clippy, documentation, links, licences: everything that reads without running
   model             explore the formal models of docs/model, and find their broken variants broken
+  configuration     write the reference of the relay's settings and their examples anew
   openapi           write the copy of the relay's description anew
   corpus            write the seeds of the fuzz corpora anew
   vectors           make the test vectors in docs/vectors anew; a change of them is a protocol version
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         ["demo", rest @ ..] => demo::run(rest),
         ["test"] => test::run(),
         ["check"] => check::run(),
+        ["configuration"] => configuration::run(),
         ["openapi"] => openapi::run(),
         ["model"] => model::run(),
         ["corpus"] => corpus::run(),

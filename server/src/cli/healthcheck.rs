@@ -4,12 +4,14 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
+use super::exit::{Exit, Failure};
+
 /// How long each step of asking may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why the relay counts as not ready.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotReady {
+enum NotReady {
     /// The address is no plain HTTP one.
     #[error("the address {0} cannot be asked; give http://HOST:PORT as seen from this machine")]
     Url(String),
@@ -21,8 +23,19 @@ pub(crate) enum NotReady {
     Answered(String),
 }
 
+#[derive(clap::Args)]
+pub(super) struct Healthcheck {
+    /// The relay, by plain HTTP.
+    #[arg(long, env = "SUSURRO_HEALTHCHECK_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+}
+
+pub(super) fn run(command: &Healthcheck) -> Result<(), Failure> {
+    ask(&command.url).map_err(|error| Failure::new(Exit::Failed, error))
+}
+
 /// Asks the relay at `url`.
-pub(crate) fn ask(url: &str) -> Result<(), NotReady> {
+fn ask(url: &str) -> Result<(), NotReady> {
     let malformed = || NotReady::Url(url.to_owned());
     let host = url.strip_prefix("http://").ok_or_else(malformed)?.trim_end_matches('/');
     let address = host.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(malformed)?;

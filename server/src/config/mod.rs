@@ -1,13 +1,27 @@
-//! What an operator can choose.
+//! What an operator can choose: the values, the [`table`] that flags, variables, keys and reference
+//! come from, and the places that [`resolve()`] takes values from.
 
+pub mod reference;
+mod resolve;
+mod secret;
+pub mod setting;
+mod source;
+pub mod table;
+
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use susurro_protocol::limits::MAILBOX_MESSAGES_MAX;
 
+pub use resolve::{Chosen, Given, Resolved, resolve};
+pub use secret::Secret;
+pub use source::Origin;
+
 use crate::adapters::inbound::ws::Timing;
 use crate::domain::rate::PerMinute;
+use crate::telemetry::Logs;
 
 /// Everything that a relay is started with.
 #[derive(Debug, Clone)]
@@ -16,6 +30,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `sqlite:PATH`; `None` for `relay.db` in `data_dir`.
     pub database: Option<String>,
+    /// Password for the database, in place of one in its URL.
+    pub database_password: Option<Secret>,
     /// Where to listen; port 0 for any that is free.
     pub listen: SocketAddr,
     /// Certificate chain and private key, as PEM files.
@@ -36,10 +52,12 @@ pub struct Config {
     pub tidy_every: Duration,
     /// How long a shutdown may take.
     pub shutdown_deadline: Duration,
+    /// What is logged, and how.
+    pub logs: Logs,
 }
 
 /// Files of a TLS identity.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct TlsFiles {
     /// Certificate chain, the relay's own first.
     pub cert: PathBuf,
@@ -47,9 +65,82 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// A setting that cannot be read, before anything was started.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A file that was named, or the `.env` that is there.
+    #[error("cannot read {}: {why}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// A file that is not what it should be.
+    #[error("{}, line {line}: {what}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, without what stands there.
+        what: String,
+    },
+    /// A key that is none.
+    #[error(
+        "{origin}: {key} is no setting{}; `susurro-server config print` shows all that there are",
+        nearest.as_ref().map(|near| format!(", perhaps {near} is meant")).unwrap_or_default()
+    )]
+    Unknown {
+        /// Where it stands.
+        origin: Origin,
+        /// The key.
+        key: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+    },
+    /// A value that the setting cannot have.
+    #[error("{origin}: {key}: {what}")]
+    Wrong {
+        /// Where it stands.
+        origin: Origin,
+        /// The key.
+        key: String,
+        /// What to give instead, without the value.
+        what: String,
+    },
+    /// Two values in one place.
+    #[error("{key} is set twice: {one}, and {other}; keep one of them")]
+    Twice {
+        /// The setting.
+        key: &'static str,
+        /// One place.
+        one: Origin,
+        /// The other.
+        other: Origin,
+    },
+    /// A secret where every user of the machine can read it.
+    #[error(
+        "{flag}: arguments are seen by everybody on this machine, so no password may stand in them; \
+         put the address into a file and name it with {variable} or {flag}-file"
+    )]
+    OpenSecret {
+        /// The flag.
+        flag: String,
+        /// A better way.
+        variable: String,
+    },
+}
+
 /// What cannot be, before anything was started.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// Nowhere to keep anything.
+    #[error("there is no data directory; give --data-dir DIR, SUSURRO_DATA_DIR, or data-dir in the configuration file")]
+    NoDataDir,
+    /// One of two files that belong together.
+    #[error("a certificate needs its private key, and the other way round; give both tls-cert and tls-key, or neither")]
+    HalfTls,
     /// A database of a kind that this version does not have.
     #[error("the database {0} is none that this version can use; give sqlite:PATH")]
     Database(String),
@@ -68,6 +159,7 @@ impl Config {
         Self {
             data_dir: data_dir.into(),
             database: None,
+            database_password: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
             behind_proxy: false,
@@ -78,6 +170,7 @@ impl Config {
             timing: Timing::default(),
             tidy_every: Duration::from_secs(60),
             shutdown_deadline: Duration::from_secs(10),
+            logs: Logs::default(),
         }
     }
 
@@ -91,7 +184,7 @@ impl Config {
             None => Ok(self.data_dir.join("relay.db")),
             Some(url) => match url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
                 Some(path) => Ok(PathBuf::from(path)),
-                None => Err(ConfigError::Database(url.clone())),
+                None => Err(ConfigError::Database(setting::without_password(url))),
             },
         }
     }
@@ -102,6 +195,12 @@ impl Config {
     ///
     /// [`ConfigError`].
     pub fn check(&self) -> Result<(), ConfigError> {
+        if self.data_dir.as_os_str().is_empty() {
+            return Err(ConfigError::NoDataDir);
+        }
+        if self.tls.as_ref().is_some_and(|tls| tls.cert.as_os_str().is_empty() != tls.key.as_os_str().is_empty()) {
+            return Err(ConfigError::HalfTls);
+        }
         self.database_path()?;
         if self.tls.is_none() && !self.behind_proxy && !self.listen.ip().is_loopback() {
             return Err(ConfigError::PlainHttp(self.listen));

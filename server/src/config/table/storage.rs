@@ -1,0 +1,54 @@
+//! Where the relay keeps things.
+
+use crate::config::secret::Secret;
+use crate::config::setting::{Group, Kind, Preset, Setting, at_least};
+
+pub(super) static GROUP: Group = Group {
+    title: "Storage",
+    offline: true,
+    settings: &[
+        Setting {
+            name: "data-dir",
+            kind: Kind::Text("DIR"),
+            default: Preset::Unset { meaning: "none: it has to be given", example: "/var/lib/susurro" },
+            help: "Directory of the secrets, made at the first start, and of the embedded database.",
+            set: |config, text| {
+                config.data_dir = text.into();
+                Ok(())
+            },
+        },
+        Setting {
+            name: "database",
+            kind: Kind::Url("URL"),
+            default: Preset::Unset { meaning: "sqlite:DATA-DIR/relay.db", example: "sqlite:/var/lib/susurro/relay.db" },
+            help: "The database: sqlite:PATH.",
+            set: |config, text| {
+                config.database = Some(text.to_owned());
+                Ok(())
+            },
+        },
+        Setting {
+            name: "database-password",
+            kind: Kind::Secret,
+            default: Preset::Unset {
+                meaning: "what the address of the database holds, if any",
+                example: "from a file",
+            },
+            help: "Password for the database, in place of one in its address.",
+            set: |config, text| {
+                config.database_password = Some(Secret::new(text));
+                Ok(())
+            },
+        },
+        Setting {
+            name: "database-max-mib",
+            kind: Kind::Number("MIB"),
+            default: Preset::Unset { meaning: "as large as the disk", example: "10240" },
+            help: "Mebibytes that the embedded database may grow to; beyond, messages are refused until some were fetched.",
+            set: |config, text| {
+                config.database_max = Some(at_least::<u64>(text, 1)?.saturating_mul(1024 * 1024));
+                Ok(())
+            },
+        },
+    ],
+};
