@@ -13,6 +13,7 @@ use susurro_protocol::rest::{AUTH_SCHEME, StretchParams};
 use susurro_protocol::version::SUITE;
 use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
 use susurro_server::adapters::outbound::memory::MemoryStore;
+use susurro_server::adapters::outbound::postgres::{self, PostgresStore};
 use susurro_server::adapters::outbound::sqlite::{Options, SqliteStore};
 use susurro_server::domain::Error;
 use susurro_server::domain::account::{Account, NewAccount, Role, Verifier};
@@ -40,20 +41,40 @@ impl<T: Accounts + Devices + Prekeys + Chats + Mailboxes + Sessions> Store for T
 struct Bench {
     store: Arc<dyn Store>,
     heard: Arc<Heard>,
-    _dir: tempfile::TempDir,
+    _keeps: Keeps,
+}
+
+/// What has to be there for as long as a store.
+enum Keeps {
+    Nothing,
+    Directory { _dir: tempfile::TempDir },
+    Database { _database: xtask::services::Database },
 }
 
 async fn memory() -> Bench {
     let heard = Arc::new(Heard::default());
     let store = Arc::new(MemoryStore::new(MAILBOX_MAX, heard.clone()));
-    Bench { store, heard, _dir: tempfile::tempdir().unwrap() }
+    Bench { store, heard, _keeps: Keeps::Nothing }
 }
 
 async fn sqlite() -> Bench {
     let (heard, dir) = (Arc::new(Heard::default()), tempfile::tempdir().unwrap());
     let options = Options { path: dir.path().join("relay.db"), mailbox_max: MAILBOX_MAX, size_max: None };
     let store = Arc::new(SqliteStore::open(&options, heard.clone()).await.unwrap());
-    Bench { store, heard, _dir: dir }
+    Bench { store, heard, _keeps: Keeps::Directory { _dir: dir } }
+}
+
+async fn postgres() -> Bench {
+    let (heard, database) = (Arc::new(Heard::default()), xtask::services::database().unwrap());
+    let store = Arc::new(node(&database, heard.clone()).await);
+    Bench { store, heard, _keeps: Keeps::Database { _database: database } }
+}
+
+/// One relay of several on this database.
+async fn node(database: &xtask::services::Database, heard: Arc<Heard>) -> PostgresStore {
+    let options =
+        postgres::Options { url: database.url(), password_file: None, connections: 8, mailbox_max: MAILBOX_MAX };
+    PostgresStore::open(&options, heard).await.unwrap()
 }
 
 macro_rules! contract {
@@ -68,6 +89,12 @@ macro_rules! contract {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
                 super::$name(super::sqlite().await).await;
+            })+
+        }
+        mod in_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::postgres().await).await;
             })+
         }
     };
@@ -503,7 +530,7 @@ async fn a_full_database_still_forgets_in_the_same_commit_that_it_refuses() {
     let (heard, dir) = (Arc::new(Heard::default()), tempfile::tempdir().unwrap());
     let options = Options { path: dir.path().join("relay.db"), mailbox_max: 1_000, size_max: Some(300 * 1024) };
     let store = Arc::new(SqliteStore::open(&options, heard.clone()).await.unwrap());
-    let bench = Bench { store, heard, _dir: dir };
+    let bench = Bench { store, heard, _keeps: Keeps::Directory { _dir: dir } };
     talkers(&bench).await;
     let large = |n| {
         let mut large = message(n, &[2]);
@@ -585,18 +612,23 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_stores_do_the_same_whatever_happens(steps in proptest::collection::vec(step(), 1..40)) {
+    fn all_stores_do_the_same_whatever_happens(steps in proptest::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (one, other) = (memory().await, sqlite().await);
-            for bench in [&one, &other] {
+            let (one, others) = (memory().await, [sqlite().await, postgres().await]);
+            for bench in others.iter().chain([&one]) {
                 talkers(bench).await;
                 add(bench, "carol", 3).await;
             }
             for step in &steps {
-                assert_eq!(take(&one, step).await, take(&other, step).await, "{step:?}");
+                let expected = take(&one, step).await;
+                for other in &others {
+                    assert_eq!(expected, take(other, step).await, "{step:?}");
+                }
             }
-            assert_eq!(*one.heard.0.lock().unwrap(), *other.heard.0.lock().unwrap());
+            for other in &others {
+                assert_eq!(*one.heard.0.lock().unwrap(), *other.heard.0.lock().unwrap());
+            }
         });
     }
 }

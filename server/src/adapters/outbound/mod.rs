@@ -4,6 +4,7 @@ pub mod argon2;
 pub mod bus;
 pub mod jwt;
 pub mod memory;
+pub mod postgres;
 pub mod secrets;
 pub mod sqlite;
 pub mod system;

@@ -1,0 +1,13 @@
+DROP TABLE refresh_tokens;
+DROP TABLE families;
+DROP TABLE prekeys;
+DROP TABLE chat_members;
+DROP TABLE chats;
+DROP TABLE sent;
+DROP TABLE messages;
+DROP TABLE mailboxes;
+DROP TABLE devices;
+DROP TABLE accounts;
+DROP FUNCTION tell_list_changed;
+DROP FUNCTION tell_members_changed;
+DROP FUNCTION tell_members_added;

@@ -1,0 +1,2 @@
+ALTER TABLE families DROP COLUMN exchanged;
+ALTER TABLE families DROP COLUMN previous;
