@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use ed25519_dalek::SigningKey;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
-use crate::adapters::inbound::listen::{self, Peer, TlsError};
-use crate::adapters::inbound::{http, ws};
+use crate::adapters::inbound::listen::{self, TlsError};
+use crate::adapters::inbound::{http, serve, ws};
 use crate::adapters::outbound::argon2::PepperedArgon2;
 use crate::adapters::outbound::bus::LocalBus;
 use crate::adapters::outbound::jwt::JwtTokens;
@@ -25,7 +24,7 @@ use crate::config::{Config, ConfigError};
 use crate::domain::login::LoginKeys;
 use crate::ports::Bus;
 use crate::service::{Fanout, Ports, Relay, RelayKeys};
-use crate::shutdown::{Listener, Shutdown};
+use crate::shutdown::Shutdown;
 
 /// Why a relay did not start.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +128,8 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
     let sockets = ws::router(relay.clone(), config.timing, shutdown.listener());
     let router = http::finish(http::router(relay.clone(), limits).merge(sockets));
     let is_tls = tls.is_some();
-    let serving = tokio::spawn(serve(listener, tls, router, shutdown.listener()));
+    let bounds = config.bounds.within(serve::open_files());
+    let serving = tokio::spawn(serve::serve(listener, tls, router, bounds, config.behind_proxy, shutdown.listener()));
     let tidying = tokio::spawn(tidy(relay, config.tidy_every));
     tracing::info!(%addr, tls = is_tls, "the relay is listening");
     Ok(RunningRelay {
@@ -171,23 +171,6 @@ impl RunningRelay {
         tracing::info!(in_time, "the relay has ended");
         in_time
     }
-}
-
-async fn serve(listener: TcpListener, tls: Option<listen::Tls>, router: Router, mut shutdown: Listener) {
-    let service = router.into_make_service_with_connect_info::<Peer>();
-    let begun = shutdown.clone();
-    let ended = async move {
-        let mut begun = begun;
-        begun.begun().await;
-    };
-    let served = match tls {
-        None => axum::serve(listen::plain(listener), service).with_graceful_shutdown(ended).await,
-        Some(tls) => axum::serve(listen::secured(listener, tls), service).with_graceful_shutdown(ended).await,
-    };
-    if let Err(error) = served {
-        tracing::error!(%error, "serving ended");
-    }
-    shutdown.begun().await;
 }
 
 async fn tidy(relay: Arc<Relay>, every: Duration) {

@@ -19,6 +19,7 @@ pub use resolve::{Chosen, Given, Resolved, resolve};
 pub use secret::Secret;
 pub use source::Origin;
 
+use crate::adapters::inbound::serve::Bounds;
 use crate::adapters::inbound::ws::Timing;
 use crate::domain::rate::PerMinute;
 use crate::telemetry::Logs;
@@ -42,6 +43,8 @@ pub struct Config {
     pub auth_rate: PerMinute,
     /// Other requests a minute from one account.
     pub rest_rate: PerMinute,
+    /// How many connections there may be, and how long they may dawdle.
+    pub bounds: Bounds,
     /// Messages that may wait in one mailbox.
     pub mailbox_max: u64,
     /// Bytes that the database may grow to; `None` for as large as the disk.
@@ -165,6 +168,7 @@ impl Config {
             behind_proxy: false,
             auth_rate: PerMinute(20),
             rest_rate: PerMinute(100),
+            bounds: Bounds::default(),
             mailbox_max: MAILBOX_MESSAGES_MAX,
             database_max: None,
             timing: Timing::default(),

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod keys;
+mod limits;
 mod messages;
 mod openapi;
 mod program;

@@ -1,7 +1,11 @@
 //! Adapters that call the relay: the two doors, and what both need.
 
+mod address;
 mod bearer;
 pub mod http;
 pub mod listen;
+mod patient;
+mod places;
 mod problem;
+pub mod serve;
 pub mod ws;

@@ -27,5 +27,25 @@ pub(super) static GROUP: Group = Group {
                 Ok(())
             },
         },
+        Setting {
+            name: "connections",
+            kind: Kind::Number("N"),
+            default: Preset::Is("50000"),
+            help: "Connections at once, as far as the system's limit of open files allows; more wait for their turn.",
+            set: |config, text| {
+                config.bounds.connections = at_least(text, 1)?;
+                Ok(())
+            },
+        },
+        Setting {
+            name: "address-connections",
+            kind: Kind::Number("N"),
+            default: Preset::Unset { meaning: "512, and any number from this machine itself", example: "512" },
+            help: "Connections at once from one address; more are closed. Not counted behind a proxy.",
+            set: |config, text| {
+                config.bounds.of_address = Some(at_least(text, 1)?);
+                Ok(())
+            },
+        },
     ],
 };

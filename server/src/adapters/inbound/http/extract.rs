@@ -1,5 +1,7 @@
 //! Extractors whose refusals are problems like all others.
 
+use std::time::Duration;
+
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
@@ -9,8 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use susurro_protocol::ErrorCode;
 use susurro_protocol::objects::Objects;
+use tokio::time::timeout;
 
 use crate::adapters::inbound::problem::Failure;
+use crate::adapters::inbound::serve::BodyPatience;
 use crate::domain::Error;
 use crate::domain::token::Claims;
 
@@ -21,7 +25,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        match axum::Json::<Objects<T>>::from_request(request, state).await {
+        let patience = request.extensions().get::<BodyPatience>().map_or(Duration::MAX, |patience| patience.0);
+        let read = axum::Json::<Objects<T>>::from_request(request, state);
+        let Ok(read) = timeout(patience, read).await else {
+            return Err(ErrorCode::IdleTimeout.into());
+        };
+        match read {
             Ok(axum::Json(Objects(value))) => Ok(Self(value)),
             Err(JsonRejection::BytesRejection(why)) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(ErrorCode::TooLarge.into())

@@ -43,8 +43,9 @@ pub fn router(relay: Arc<Relay>, limits: Limits) -> OpenApiRouter {
     let api = Api { relay, gate: Arc::new(Gate::new(limits)) };
     let open =
         description::begun().routes(routes!(meta::info)).routes(routes!(meta::healthz)).routes(routes!(meta::readyz));
-    let params =
-        OpenApiRouter::new().routes(routes!(auth::params)).route_layer(from_fn_with_state(api.clone(), gate::address));
+    let params = OpenApiRouter::new()
+        .routes(routes!(auth::params))
+        .route_layer(from_fn_with_state(api.clone(), gate::by_address));
     let auth = OpenApiRouter::new()
         .routes(routes!(auth::register))
         .routes(routes!(auth::login))

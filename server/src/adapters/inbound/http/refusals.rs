@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use susurro_protocol::ErrorCode::{
-    self, AccountExists, BadSignature, Internal, InvalidCredentials, InvalidDeviceList, InvalidName, InvalidPrekeys,
-    InvalidRequest, MailboxFull, MessageIdReused, NameTaken, NotFound, RateLimited, StaleDeviceList, StaleNonce,
-    StorageUnavailable, TokenExpired, TokenRevoked, TooLarge, Unauthenticated, UnknownChat, UnknownDevice,
+    self, AccountExists, BadSignature, IdleTimeout, Internal, InvalidCredentials, InvalidDeviceList, InvalidName,
+    InvalidPrekeys, InvalidRequest, MailboxFull, MessageIdReused, NameTaken, NotFound, RateLimited, StaleDeviceList,
+    StaleNonce, StorageUnavailable, TokenExpired, TokenRevoked, TooLarge, Unauthenticated, UnknownChat, UnknownDevice,
     UnsupportedVersion,
 };
 use susurro_protocol::rest::Problem;
@@ -25,7 +25,7 @@ const STORE: &[ErrorCode] = &[Internal, StorageUnavailable];
 const COUNTED: &[ErrorCode] = &[RateLimited];
 
 /// Whatever takes a body.
-const BODY: &[ErrorCode] = &[InvalidRequest, TooLarge];
+const BODY: &[ErrorCode] = &[IdleTimeout, InvalidRequest, TooLarge];
 
 /// Whatever needs an access token.
 const TOKEN: &[ErrorCode] = &[Unauthenticated, TokenExpired, TokenRevoked];
