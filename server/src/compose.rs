@@ -17,13 +17,14 @@ use crate::adapters::inbound::{http, serve, ws};
 use crate::adapters::outbound::argon2::PepperedArgon2;
 use crate::adapters::outbound::bus::LocalBus;
 use crate::adapters::outbound::jwt::JwtTokens;
+use crate::adapters::outbound::redis;
 use crate::adapters::outbound::secrets::{SecretError, Secrets};
 use crate::adapters::outbound::sqlite::{OpenError, Options, SqliteStore};
 use crate::adapters::outbound::system::{SystemClock, SystemEntropy};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Secret};
 use crate::domain::login::LoginKeys;
-use crate::ports::Bus;
-use crate::service::{Fanout, Ports, Relay, RelayKeys};
+use crate::ports::{Bus, Entropy as _, Sessions};
+use crate::service::{Cluster, Fanout, Ports, Relay, RelayKeys};
 use crate::shutdown::Shutdown;
 
 /// Why a relay did not start.
@@ -60,6 +61,9 @@ pub enum StartError {
         /// What the system said.
         why: io::Error,
     },
+    /// The address of Redis.
+    #[error(transparent)]
+    Redis(#[from] redis::AddressError),
     /// Something that should not happen.
     #[error(transparent)]
     Internal(#[from] crate::domain::Error),
@@ -75,6 +79,7 @@ pub struct RunningRelay {
     deadline: Duration,
     serving: JoinHandle<()>,
     tidying: JoinHandle<()>,
+    tending: Vec<JoinHandle<()>>,
     store: Arc<SqliteStore>,
     _locks: Vec<File>,
 }
@@ -100,8 +105,9 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
     let signing = SigningKey::from_bytes(&secrets.relay);
     let relay_key = signing.verifying_key().to_bytes();
 
-    let bus = Arc::new(LocalBus::default());
-    let fanout = Arc::new(Fanout(bus.clone() as Arc<dyn Bus>));
+    let nodes = nodes(&config, &secrets)?;
+    let bus = nodes.bus.clone();
+    let fanout = Arc::new(Fanout(bus.clone()));
     let options = Options { path: database, mailbox_max: config.mailbox_max, size_max: config.database_max };
     let store = Arc::new(SqliteStore::open(&options, fanout).await?);
     let ports = Ports {
@@ -117,6 +123,7 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
+    let tending = nodes.tend(ports.sessions.clone());
     let login = LoginKeys::new(*secrets.nonces, *secrets.salts);
     let relay = Arc::new(Relay::new(ports, RelayKeys { signing, login }));
 
@@ -140,6 +147,7 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
         deadline: config.shutdown_deadline,
         serving,
         tidying,
+        tending,
         store,
         _locks: locks,
     })
@@ -166,10 +174,41 @@ impl RunningRelay {
         self.tidying.abort();
         let in_time = timeout(self.deadline, self.shutdown.done()).await.is_ok();
         self.serving.abort();
+        self.tending.iter().for_each(JoinHandle::abort);
         // What was taken is in the queue of the store; that is written in any case.
         self.store.close().await;
         tracing::info!(in_time, "the relay has ended");
         in_time
+    }
+}
+
+/// How this node reaches connections, its own and those of others.
+struct Nodes {
+    bus: Arc<dyn Bus>,
+    others: Option<(Arc<Cluster>, redis::Driver)>,
+}
+
+fn nodes(config: &Config, secrets: &Secrets) -> Result<Nodes, StartError> {
+    let local = Arc::new(LocalBus::default());
+    let Some(url) = &config.redis else { return Ok(Nodes { bus: local, others: None }) };
+    let address = redis::Address::read(url, config.redis_password.as_ref().map(Secret::reveal))?;
+    if address.is_tls() {
+        // The client of Redis takes the process's provider. One that is there already is the same.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    }
+    let (link, driver) = redis::link(redis::Options { address, key: secrets.nodes.clone() })?;
+    let mut node = [0; 8];
+    SystemEntropy.fill(&mut node)?;
+    let cluster = Arc::new(Cluster::new(local, Arc::new(link), u64::from_be_bytes(node)));
+    Ok(Nodes { bus: cluster.clone(), others: Some((cluster, driver)) })
+}
+
+impl Nodes {
+    /// Begins to talk with the other nodes, if there are any.
+    fn tend(self, sessions: Arc<dyn Sessions>) -> Vec<JoinHandle<()>> {
+        let Some((cluster, driver)) = self.others else { return Vec::new() };
+        let driving = tokio::spawn(driver.run(cluster.clone()));
+        vec![driving, tokio::spawn(async move { cluster.tend(sessions).await })]
     }
 }
 

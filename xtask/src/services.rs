@@ -22,6 +22,7 @@
 
 mod postgres;
 mod redis;
+mod redis_cluster;
 mod supervised;
 
 use crate::step::{self, Outcome};
@@ -29,6 +30,7 @@ use crate::system;
 
 pub use postgres::{CLUSTER, Database, Options, Postgres, database};
 pub use redis::Redis;
+pub use redis_cluster::RedisCluster;
 
 /// Makes sure that the servers are installed, in the way of [`system::prepare`].
 ///

@@ -33,6 +33,10 @@ pub struct Config {
     pub database: Option<String>,
     /// Password for the database, in place of one in its URL.
     pub database_password: Option<Secret>,
+    /// `redis://HOST`, where the nodes of a relay reach each other; `None` for a relay of one node.
+    pub redis: Option<String>,
+    /// Password for Redis, in place of one in its URL.
+    pub redis_password: Option<Secret>,
     /// Where to listen; port 0 for any that is free.
     pub listen: SocketAddr,
     /// Certificate chain and private key, as PEM files.
@@ -163,6 +167,8 @@ impl Config {
             data_dir: data_dir.into(),
             database: None,
             database_password: None,
+            redis: None,
+            redis_password: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
             behind_proxy: false,

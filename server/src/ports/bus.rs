@@ -98,6 +98,11 @@ impl Slot {
         });
     }
 
+    /// Says that there may be something in the store.
+    pub fn wake(&self) {
+        self.change(|state| state.behind = true);
+    }
+
     /// Leaves a word about prekeys; a later one takes its place.
     pub fn prekeys_low(&self, low: PrekeysLow) {
         self.change(|state| state.prekeys_low = Some(low));

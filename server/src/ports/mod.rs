@@ -4,6 +4,7 @@
 mod accounts;
 mod bus;
 mod chats;
+mod link;
 mod mailboxes;
 mod prekeys;
 mod sessions;
@@ -15,6 +16,7 @@ use std::pin::Pin;
 pub use accounts::{Accounts, Devices};
 pub use bus::{Bus, Ending, Slot, Taken};
 pub use chats::Chats;
+pub use link::{Attachment, Audience, Connections, Heard, Link, Word};
 pub use mailboxes::{Commits, MailboxState, Mailboxes, Receipt};
 pub use prekeys::{Claimed, Prekeys};
 pub use sessions::Sessions;

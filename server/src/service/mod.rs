@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod chats;
+mod cluster;
 mod connect;
 mod devices;
 mod fanout;
@@ -23,6 +24,7 @@ use susurro_protocol::limits::{CIPHERTEXT_MAX, WHISPERS_A_MINUTE};
 use susurro_protocol::rest::RelayInfo;
 use susurro_protocol::version::{MIN_VERSION, VERSION};
 
+pub use cluster::Cluster;
 pub use connect::{Opened, Resume};
 pub use fanout::Fanout;
 

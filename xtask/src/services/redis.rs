@@ -15,6 +15,7 @@ pub struct Redis {
     supervised: Supervised,
     program: PathBuf,
     port: u16,
+    more: &'static [(&'static str, &'static str)],
 }
 
 /// The program, Redis or Valkey.
@@ -29,9 +30,18 @@ impl Redis {
     ///
     /// A line that says what is missing, or what the server said.
     pub fn start() -> Outcome<Self> {
+        Self::start_with(&[])
+    }
+
+    /// [`start`](Self::start) with more settings, such as `("--requirepass", "secret")`.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with(more: &'static [(&'static str, &'static str)]) -> Outcome<Self> {
         let program = find().ok_or_else(|| Failure(crate::system::REDIS_MISSING.to_owned()))?;
         let supervised = Supervised::new("redis", "TERM")?;
-        let mut redis = Self { supervised, program, port: 0 };
+        let mut redis = Self { supervised, program, port: 0, more };
         let mut outcome = Ok(());
         for _ in 0..TRIES {
             redis.port = free_port()?;
@@ -108,7 +118,8 @@ impl Redis {
             ("--appendonly", "no"),
             ("--daemonize", "no"),
         ];
-        let settings = settings.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]);
+        let settings =
+            settings.iter().chain(self.more).flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]);
         let command: Vec<String> = std::iter::once(program).chain(settings).collect();
         let port = self.port;
         self.supervised.start(&command, |_| answers(port))
@@ -121,7 +132,8 @@ fn answers(port: u16) -> bool {
         stream.write_all(b"PING\r\n")?;
         stream.read_exact(&mut answer)
     });
-    asked.is_ok() && &answer == b"+PONG\r\n"
+    // A server that asks for a password first answers as well.
+    asked.is_ok() && (&answer == b"+PONG\r\n" || &answer == b"-NOAUTH")
 }
 
 #[cfg(test)]

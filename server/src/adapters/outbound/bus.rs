@@ -8,7 +8,7 @@ use susurro_protocol::{DeviceId, ErrorCode};
 
 use crate::domain::message::{Signal, Waiting};
 use crate::domain::token::FamilyId;
-use crate::ports::{Bus, Ending, Slot};
+use crate::ports::{Bus, Connections, Ending, Slot};
 
 /// The connections of this process.
 #[derive(Default)]
@@ -45,21 +45,11 @@ impl Bus for LocalBus {
     }
 
     fn deliver(&self, messages: Vec<Waiting>) {
-        let connections = self.connections();
-        for message in messages {
-            if let Some(connection) = connections.get(&message.mailbox) {
-                connection.slot.push(message);
-            }
-        }
+        self.deliver_here(messages);
     }
 
     fn whisper(&self, signals: Vec<Signal>) {
-        let connections = self.connections();
-        for signal in signals {
-            if let Some(connection) = connections.get(&signal.recipient) {
-                connection.slot.whisper(signal);
-            }
-        }
+        self.whisper_here(signals);
     }
 
     fn prekeys_low(&self, device: DeviceId, low: PrekeysLow) {
@@ -76,5 +66,53 @@ impl Bus for LocalBus {
 
     fn connections(&self) -> usize {
         self.connections().len()
+    }
+}
+
+impl Connections for LocalBus {
+    fn has(&self, device: DeviceId) -> bool {
+        self.connections().contains_key(&device)
+    }
+
+    fn list(&self) -> Vec<(DeviceId, FamilyId)> {
+        self.connections().iter().map(|(device, connection)| (*device, connection.family)).collect()
+    }
+
+    fn deliver_here(&self, messages: Vec<Waiting>) -> Vec<DeviceId> {
+        let connections = self.connections();
+        let mut elsewhere = Vec::new();
+        for message in messages {
+            match connections.get(&message.mailbox) {
+                Some(connection) => connection.slot.push(message),
+                None => elsewhere.push(message.mailbox),
+            }
+        }
+        elsewhere
+    }
+
+    fn whisper_here(&self, signals: Vec<Signal>) -> Vec<Signal> {
+        let connections = self.connections();
+        let mut elsewhere = Vec::new();
+        for signal in signals {
+            match connections.get(&signal.recipient) {
+                Some(connection) => connection.slot.whisper(signal),
+                None => elsewhere.push(signal),
+            }
+        }
+        elsewhere
+    }
+
+    fn wake(&self, device: DeviceId) {
+        if let Some(connection) = self.connections().get(&device) {
+            connection.slot.wake();
+        }
+    }
+
+    fn supersede(&self, device: DeviceId) -> bool {
+        let before = self.connections().remove(&device);
+        if let Some(before) = &before {
+            before.slot.end(Ending(ErrorCode::Superseded));
+        }
+        before.is_some()
     }
 }

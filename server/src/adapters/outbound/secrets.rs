@@ -32,6 +32,8 @@ pub struct Secrets {
     pub nonces: Zeroizing<[u8; 32]>,
     /// Key of salts for names that nobody has.
     pub salts: Zeroizing<[u8; 32]>,
+    /// Key of what the relay's nodes say to each other.
+    pub nodes: Zeroizing<[u8; 32]>,
     /// Key ids and Ed25519 seeds of access tokens.
     pub tokens: Vec<TokenKey>,
 }
@@ -83,6 +85,7 @@ impl Secrets {
             passwords: derive(&pepper, b"susurro-server/passwords"),
             nonces: derive(&pepper, b"susurro-server/login-nonces"),
             salts: derive(&pepper, b"susurro-server/invented-salts"),
+            nodes: derive(&pepper, b"susurro-server/nodes"),
             tokens,
         })
     }

@@ -50,5 +50,25 @@ pub(super) static GROUP: Group = Group {
                 Ok(())
             },
         },
+        Setting {
+            name: "redis",
+            kind: Kind::Url("URL"),
+            default: Preset::Unset { meaning: "none: this node is the only one", example: "redis://127.0.0.1:6379" },
+            help: "Redis or Valkey, one server or a cluster, over which several nodes on one database reach each other: redis://HOST:PORT, or rediss:// for TLS.",
+            set: |config, text| {
+                config.redis = Some(text.to_owned());
+                Ok(())
+            },
+        },
+        Setting {
+            name: "redis-password",
+            kind: Kind::Secret,
+            default: Preset::Unset { meaning: "what the address of Redis holds, if any", example: "from a file" },
+            help: "Password for Redis, in place of one in its address.",
+            set: |config, text| {
+                config.redis_password = Some(Secret::new(text));
+                Ok(())
+            },
+        },
     ],
 };

@@ -14,7 +14,7 @@ use susurro_protocol::codec::{self, Structure};
 use susurro_protocol::command::{Ack, Ping, Send};
 use susurro_protocol::event::{ErrorNotice, GoingAway, Pong, Rejected, Stored, Whispered};
 use susurro_protocol::frame::{FrameKind, VerifiedFrame};
-use susurro_protocol::limits::{DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES};
+use susurro_protocol::limits::{CIPHERTEXT_MAX, DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES};
 use susurro_protocol::session::{FrameOpener, FrameSealer};
 use susurro_protocol::{ErrorCode, MailboxSeq, MessageId};
 use tokio::time::{Instant, sleep_until};
@@ -284,9 +284,12 @@ impl Connection {
             let bytes = DELIVERY_WINDOW_BYTES - self.window_bytes;
             let read = self.relay.waiting(self.claims.device, self.delivered, limit, bytes).await;
             let read = read.map_err(|error| handshake::end(&error))?;
-            self.behind = !read.is_empty();
+            // What leaves room for the largest message was everything.
+            let size: usize = read.iter().map(|message| message.ciphertext.len()).sum();
+            self.behind = !read.is_empty() && (read.len() >= limit as usize || size + CIPHERTEXT_MAX > bytes);
             for message in read {
                 if !self.has_room(message.ciphertext.len()) {
+                    self.behind = true;
                     return Ok(());
                 }
                 self.deliver(message).await?;

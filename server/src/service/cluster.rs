@@ -1,0 +1,211 @@
+//! One bus over all nodes of a relay.
+//!
+//! What is connected here is served here, as on a relay of one node. The rest is said to the other nodes
+//! ([`Link`]), which is fast and certain of nothing; what nobody heard is found in the store:
+//!
+//! - As long as the nodes hear each other, each connection looks into its mailbox once in a while ([`SWEEP`]).
+//! - When they do not, each looks every few seconds ([`POLL`]), and whether its token was taken back.
+//!
+//! A device is connected once. A node that gets its connection says so to everyone who follows the device, itself
+//! included. All hear that in one order, and the connection that was announced last stays.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use susurro_protocol::DeviceId;
+use susurro_protocol::event::PrekeysLow;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+use crate::domain::message::{Signal, Waiting};
+use crate::domain::token::FamilyId;
+use crate::ports::{Attachment, Audience, Bus, Connections, Heard, Link, Sessions, Slot, Word};
+
+/// Between two looks of a connection into its mailbox while the nodes hear each other: as late as that comes a
+/// message whose wake-up got lost without anybody noticing.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// The same while they do not.
+const POLL: Duration = Duration::from_secs(2);
+
+/// Looks a second of one node at most: with more than 2,000 connections polling takes longer than [`POLL`].
+const LOOKS_A_SECOND: u32 = 1_000;
+
+/// Between two portions of looks, so that they are spread over the whole time.
+const PORTION: Duration = Duration::from_millis(50);
+
+/// The bus of a node that is not alone.
+pub struct Cluster {
+    local: Arc<dyn Connections>,
+    link: Arc<dyn Link>,
+    node: u64,
+    numbers: AtomicU64,
+    attached: Mutex<HashMap<DeviceId, Announced>>,
+    /// How often the link was lost.
+    losses: AtomicU64,
+    changed: Notify,
+}
+
+/// A connection of this node, and how far its announcement has come.
+struct Announced {
+    number: u64,
+    /// It was said and not yet heard: what is heard before it is older.
+    under_way: bool,
+}
+
+impl Cluster {
+    /// The bus of node `node`, a number that no other node has, over its own connections.
+    #[must_use]
+    pub fn new(local: Arc<dyn Connections>, link: Arc<dyn Link>, node: u64) -> Self {
+        let (numbers, attached) = (AtomicU64::default(), Mutex::default());
+        Self { local, link, node, numbers, attached, losses: AtomicU64::default(), changed: Notify::new() }
+    }
+
+    /// Looks into the store for what the nodes did not tell each other, as long as it is polled.
+    pub async fn tend(&self, sessions: Arc<dyn Sessions>) {
+        let mut known = self.losses.load(Ordering::Relaxed);
+        loop {
+            let (is_up, losses) = (self.link.is_up(), self.losses.load(Ordering::Relaxed));
+            // What was said since the link was lost was not heard.
+            if !is_up || losses != known {
+                self.look(&*sessions, is_up).await;
+            }
+            known = if is_up { losses } else { u64::MAX };
+            let pause = jittered(if is_up { SWEEP } else { POLL });
+            if timeout(pause, self.changed.notified()).await.is_err() && is_up {
+                self.look(&*sessions, true).await;
+            }
+        }
+    }
+
+    /// Lets every connection look once, a portion at a time.
+    async fn look(&self, sessions: &dyn Sessions, is_up: bool) {
+        let portion = LOOKS_A_SECOND as usize * PORTION.as_millis() as usize / 1000;
+        for some in self.local.list().chunks(portion) {
+            for (device, family) in some {
+                self.local.wake(*device);
+                // Asked one after the other: this is the only load that a lost link brings beside the reads.
+                if !is_up && matches!(sessions.is_revoked(*family).await, Ok(true)) {
+                    self.local.revoke(*family);
+                }
+            }
+            sleep(PORTION).await;
+        }
+    }
+
+    fn attached(&self) -> MutexGuard<'_, HashMap<DeviceId, Announced>> {
+        self.attached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heard_attached(&self, device: DeviceId, attachment: Attachment) {
+        let mut attached = self.attached();
+        let Some(own) = attached.get_mut(&device) else { return };
+        if attachment.node == self.node {
+            if attachment.number == own.number {
+                own.under_way = false;
+            }
+            return;
+        }
+        if own.under_way {
+            return;
+        }
+        attached.remove(&device);
+        let ended = self.local.supersede(device);
+        self.link.unfollow(device);
+        drop(attached);
+        if ended {
+            // What was stored here up to now was handed to the connection that has just ended.
+            self.link.say(Audience::Device(device), Word::Wake);
+        }
+    }
+}
+
+/// A time around `time`, another each time and in each node, so that they do not ask in step.
+fn jittered(time: Duration) -> Duration {
+    use std::hash::{BuildHasher as _, RandomState};
+    let random = RandomState::new().hash_one(0_u8) % 512;
+    time * 3 / 4 + time * u32::try_from(random).unwrap_or_default() / 1024
+}
+
+impl Bus for Cluster {
+    fn attach(&self, device: DeviceId, family: FamilyId) -> Arc<Slot> {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        // Under one lock with what is followed, so that a connection that goes does not take that from one that comes.
+        let mut attached = self.attached();
+        let slot = self.local.attach(device, family);
+        self.link.follow(device);
+        let said = Word::Attached(Attachment { node: self.node, number });
+        let under_way = self.link.say(Audience::Device(device), said);
+        attached.insert(device, Announced { number, under_way });
+        slot
+    }
+
+    fn detach(&self, device: DeviceId, slot: &Arc<Slot>) {
+        let mut attached = self.attached();
+        self.local.detach(device, slot);
+        if !self.local.has(device) && attached.remove(&device).is_some() {
+            self.link.unfollow(device);
+        }
+    }
+
+    fn deliver(&self, messages: Vec<Waiting>) {
+        let mut elsewhere = self.local.deliver_here(messages);
+        elsewhere.sort_unstable();
+        elsewhere.dedup();
+        for device in elsewhere {
+            self.link.say(Audience::Device(device), Word::Wake);
+        }
+    }
+
+    fn whisper(&self, signals: Vec<Signal>) {
+        for signal in self.local.whisper_here(signals) {
+            self.link.say(Audience::Device(signal.recipient), Word::Whisper(signal));
+        }
+    }
+
+    fn prekeys_low(&self, device: DeviceId, low: PrekeysLow) {
+        if self.local.has(device) {
+            self.local.prekeys_low(device, low);
+        } else {
+            self.link.say(Audience::Device(device), Word::PrekeysLow(low));
+        }
+    }
+
+    fn revoke(&self, family: FamilyId) {
+        self.local.revoke(family);
+        self.link.say(Audience::Everyone, Word::Revoked(family));
+    }
+
+    fn connections(&self) -> usize {
+        self.local.connections()
+    }
+}
+
+impl Heard for Cluster {
+    fn heard(&self, to: Audience, word: Word) {
+        match (to, word) {
+            (Audience::Device(device), Word::Wake) => self.local.wake(device),
+            (Audience::Device(device), Word::PrekeysLow(low)) => self.local.prekeys_low(device, low),
+            (Audience::Device(device), Word::Attached(attachment)) => self.heard_attached(device, attachment),
+            // Only for the device that it was said to.
+            (Audience::Device(device), Word::Whisper(signal)) if signal.recipient == device => {
+                self.local.whisper(vec![signal]);
+            }
+            (Audience::Everyone, Word::Revoked(family)) => self.local.revoke(family),
+            (Audience::Device(_) | Audience::Everyone, _) => {}
+        }
+    }
+
+    fn lost(&self) {
+        // What was under way will not be heard: what others say from now on is newer.
+        self.attached().values_mut().for_each(|announced| announced.under_way = false);
+        self.losses.fetch_add(1, Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+
+    fn restored(&self) {
+        self.changed.notify_one();
+    }
+}
