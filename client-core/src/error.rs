@@ -58,6 +58,12 @@ pub enum Error {
     /// Somebody has the name.
     #[error("the name is taken: choose another one")]
     NameTaken,
+    /// Registration is by invite.
+    #[error("this relay takes registrations by invite, and this is none that is still good: ask who runs it for one")]
+    InvalidInvite,
+    /// The operator has disabled the account.
+    #[error("this account was disabled by who runs the relay: ask them")]
+    AccountDisabled,
     /// Nobody has it.
     #[error("nobody on this relay is called {0}: check the spelling")]
     UnknownPeer(String),
@@ -188,6 +194,7 @@ impl Error {
             | Self::WeakPassword
             | Self::EmptyPassphrase => Fault::Usage,
             Self::NameTaken
+            | Self::InvalidInvite
             | Self::UnknownPeer(_)
             | Self::Rejected(_)
             | Self::NoProfile
@@ -198,7 +205,9 @@ impl Error {
             | Self::UnknownMessage
             | Self::NotFailed
             | Self::Closed => Fault::Failed,
-            Self::WrongNameOrPassword | Self::LoggedOut | Self::UnknownDevice => Fault::Authentication,
+            Self::WrongNameOrPassword | Self::LoggedOut | Self::UnknownDevice | Self::AccountDisabled => {
+                Fault::Authentication
+            }
             Self::Unreachable { .. }
             | Self::Certificate { .. }
             | Self::NotARelay { .. }

@@ -40,3 +40,14 @@ pub fn fingerprint(key: &[u8; 32]) -> String {
     let groups: Vec<String> = digest[..20].chunks(2).map(|pair| format!("{:02x}{:02x}", pair[0], pair[1])).collect();
     groups.join(" ")
 }
+
+/// Who may register on a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistrationPolicy {
+    /// Everybody.
+    Open,
+    /// Whoever has an invite.
+    Invite,
+    /// Nobody.
+    Closed,
+}

@@ -135,6 +135,30 @@ async fn a_profile_whose_answer_was_lost_can_also_log_in() {
 }
 
 #[tokio::test]
+async fn an_invite_that_the_lost_answer_used_up_does_not_matter() {
+    let (relay, url) = FakeRelay::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let profile = directory.path().join("alice");
+    *relay.invite.lock().unwrap() = Some(Some("abcd-efgh".to_owned()));
+    assert_eq!(register(&profile, &url, "alice").await.unwrap_err(), Error::InvalidInvite);
+    assert!(!profile.exists());
+    let invited = async || {
+        let (invite, password, passphrase) = (secret(" abcd-efgh\n"), secret(PASSWORD), secret("passphrase"));
+        Client::register_with_invite(&profile, &url, "alice", invite, password, passphrase).await
+    };
+    relay.fail(Fault::After);
+    invited().await.unwrap_err();
+    let client = invited().await.unwrap();
+    assert_eq!(relay.names(), ["alice"]);
+    assert_eq!(relay.accounts.lock().unwrap()[0].list.body().account, client.me().account);
+    client.close().await;
+    let other = directory.path().join("other");
+    let (invite, password, passphrase) = (secret("abcd-efgh"), secret(PASSWORD), secret("passphrase"));
+    let refused = Client::register_with_invite(&other, &url, "bob", invite, password, passphrase).await;
+    assert_eq!(refused.unwrap_err(), Error::InvalidInvite, "it was good once");
+}
+
+#[tokio::test]
 async fn an_identity_that_the_relay_may_have_taken_is_not_thrown_away_for_a_mistyped_password() {
     let (relay, url) = FakeRelay::start().await;
     let directory = tempfile::tempdir().unwrap();

@@ -627,6 +627,7 @@ fn the_first_start_ends_with_one_registration() {
     let register = Effect::Register {
         relay: "http://127.0.0.1:8080".to_owned(),
         name: "alice".to_owned(),
+        invite: Hidden::new(""),
         password: Hidden::new("correct horse"),
         passphrase: Hidden::new("battery"),
     };
@@ -654,6 +655,19 @@ fn each_error_leads_to_the_page_that_can_mend_it_and_keeps_what_was_typed() {
         let effects: Vec<_> = (0..6).flat_map(|_| press(&mut model, "Enter")).collect();
         assert!(matches!(effects[..], [Effect::Register { .. }]), "{effects:?}");
     }
+}
+
+#[test]
+fn a_relay_that_wants_an_invite_gets_a_page_of_its_own() {
+    let mut model = filled();
+    press(&mut model, "Enter");
+    let _ = update(&mut model, Msg::OpenFailed(Error::InvalidInvite));
+    assert_eq!(step(&model), Step::Invite);
+    assert_eq!(press(&mut model, "Enter"), [], "an empty invite is none");
+    write(&mut model, "abcd-efgh");
+    let effects = press(&mut model, "Enter");
+    let [Effect::Register { invite, name, .. }] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((invite.expose(), name.as_str()), ("abcd-efgh", "alice"));
 }
 
 #[test]

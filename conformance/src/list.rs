@@ -31,6 +31,34 @@ pub const TESTS: &[(&str, &str, &str)] = &[
     ),
     ("HTTP-5", "server/src/adapters/inbound/problem.rs", "an_answer_never_carries_the_relays_own_troubles"),
     ("HTTP-7", "server/tests/relay/tls.rs", "a_relay_with_a_certificate_speaks_https_alone"),
+    // A relay under test has one rule for registration, and the suite no account that administers it.
+    (
+        "REG-2",
+        "server/tests/relay/administration.rs",
+        "registration_is_open_closed_or_by_invite_and_the_relay_says_which",
+    ),
+    (
+        "REG-3",
+        "server/tests/relay/administration.rs",
+        "an_invite_is_good_for_its_uses_its_time_and_until_it_is_taken_back",
+    ),
+    ("REG-4", "client-core/tests/client_registration.rs", "an_invite_that_the_lost_answer_used_up_does_not_matter"),
+    (
+        "ADM-2",
+        "server/tests/relay/administration.rs",
+        "disabling_ends_every_login_at_once_and_enabling_lets_log_in_again",
+    ),
+    (
+        "ADM-3",
+        "server/tests/relay/administration.rs",
+        "disabling_ends_every_login_at_once_and_enabling_lets_log_in_again",
+    ),
+    ("ADM-4", "server/tests/relay/administration.rs", "who_administers_is_looked_up_at_each_request"),
+    (
+        "ADM-5",
+        "server/tests/relay/administration.rs",
+        "an_invite_is_good_for_its_uses_its_time_and_until_it_is_taken_back",
+    ),
     // 100,000 messages would burden a relay of others.
     ("SEND-6", "server/tests/relay/messages.rs", "a_full_mailbox_takes_nothing_until_something_was_fetched"),
 ];

@@ -102,6 +102,8 @@ error_codes! {
     Superseded = 2007, "superseded", "another connection of this device took over";
     /// A login nonce that is too old or not of this relay.
     StaleNonce = 2008, "stale-nonce", "the login nonce is too old";
+    /// The operator has disabled the account. Told only after the right password.
+    AccountDisabled = 2009, "account-disabled", "this account was disabled by the relay's operator";
 
     /// A request that does not have its documented shape.
     InvalidRequest = 3001, "invalid-request", "the request is malformed";
@@ -123,6 +125,8 @@ error_codes! {
     MethodNotAllowed = 3009, "method-not-allowed", "the method is not allowed here";
     /// Registration is closed.
     RegistrationClosed = 3010, "registration-closed", "this relay takes no registrations";
+    /// Registration is by invite, and this one is none, used up, over, or taken back.
+    InvalidInvite = 3011, "invalid-invite", "registration here needs an invite, and this is none that is still good";
 
     /// The message was encrypted for another set of devices than the present one.
     StaleDeviceList = 4001, "stale-device-list", "the device list is not the present one";

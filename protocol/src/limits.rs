@@ -94,6 +94,15 @@ pub const PASSWORD_LANES_MAX: u32 = 16;
 /// Characters of a password that a client accepts at registration; the relay never sees it.
 pub const PASSWORD_MIN: usize = 8;
 
+/// Characters of an invite that a relay looks at.
+pub const INVITE_MAX: usize = 100;
+
+/// Registrations that one invite may be good for.
+pub const INVITE_USES_MAX: u32 = 100_000;
+
+/// Characters of the note beside an invite.
+pub const INVITE_NOTE_MAX: usize = 200;
+
 /// Seconds an access token lives.
 pub const ACCESS_SECONDS: u64 = 3600;
 

@@ -12,8 +12,8 @@ use crate::bytes::{Bin, Fixed};
 use crate::error::ErrorCode;
 use crate::ids::{AccountId, AccountName, ChatId, DeviceId, MessageId};
 use crate::limits::{
-    DISPLAY_NAME_MAX, NAME_MAX, NAME_MIN, PASSWORD_LANES_MAX, PASSWORD_MEMORY_KIB_MAX, PASSWORD_MEMORY_KIB_MIN,
-    PASSWORD_PASSES_MAX, PASSWORD_PASSES_MIN,
+    DISPLAY_NAME_MAX, INVITE_NOTE_MAX, INVITE_USES_MAX, NAME_MAX, NAME_MIN, PASSWORD_LANES_MAX,
+    PASSWORD_MEMORY_KIB_MAX, PASSWORD_MEMORY_KIB_MIN, PASSWORD_PASSES_MAX, PASSWORD_PASSES_MIN,
 };
 use crate::rest::{AUTH_SCHEME, SignedText};
 
@@ -121,6 +121,8 @@ numbers! {
     Passes: PASSWORD_PASSES_MIN, PASSWORD_PASSES_MAX;
     /// Of `StretchParams`.
     Lanes: 1, PASSWORD_LANES_MAX;
+    /// Of `CreateInvite`.
+    InviteUses: 1, INVITE_USES_MAX;
 }
 
 /// `limit` of a query: a whole number of whatever size (PAGE-2).
@@ -142,6 +144,18 @@ impl PartialSchema for DisplayName {
 
 impl ToSchema for DisplayName {}
 
+/// Of `CreateInvite`: as long as a note may be, and without control characters.
+pub(crate) struct InviteNote;
+
+impl PartialSchema for InviteNote {
+    fn schema() -> RefOr<Schema> {
+        let pattern = format!("^[^\\u0000-\\u001f\\u007f-\\u009f]{{0,{INVITE_NOTE_MAX}}}$");
+        text(pattern, "For the operator's own list.").into()
+    }
+}
+
+impl ToSchema for InviteNote {}
+
 /// A text that has only these values in this version.
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident: $($word:expr),+;)+) => {$(
@@ -161,6 +175,8 @@ words! {
     Service: "susurro";
     /// Of `RelayInfo`.
     Registration: "open", "invite", "closed";
+    /// Of `AdminUser`.
+    Role: "user", "admin";
     /// Of `StretchParams`.
     Scheme: AUTH_SCHEME;
     /// Of `Chat`.

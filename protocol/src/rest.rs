@@ -135,6 +135,10 @@ pub struct RegisterRequest {
     pub auth: Fixed<32>,
     /// Device list of version 1 with one certificate.
     pub device_list: SignedText,
+    /// What a relay whose registration is by invite asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub invite: Option<String>,
 }
 
 /// `POST /auth/login`.
@@ -197,7 +201,98 @@ macro_rules! redacted {
         }
     )+};
 }
-redacted!(RegisterRequest, LoginRequest, TokenResponse, RefreshRequest);
+redacted!(RegisterRequest, LoginRequest, TokenResponse, RefreshRequest, CreatedInvite);
+
+/// An account as `GET /admin/users` tells it to those who administer the relay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AdminUser {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: AccountName,
+    /// Its display name.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")] // null, but not missing (ENC-8)
+    pub display_name: Option<String>,
+    /// `user` or `admin`.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::Role))]
+    pub role: String,
+    /// Since when it may not log in; null for an account that may.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")] // null, but not missing (ENC-8)
+    pub disabled: Option<u64>,
+    /// When it was registered.
+    pub created: u64,
+}
+
+/// `POST /admin/users/{name}`: what is left out stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChangeUser {
+    /// Whether the account may not log in. Disabling ends its logins and closes its connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub disabled: Option<bool>,
+    /// `user` or `admin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::Role, nullable = false, required = false))]
+    pub role: Option<String>,
+}
+
+/// `POST /admin/invites`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CreateInvite {
+    /// How many may register with it.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::InviteUses))]
+    pub uses: u32,
+    /// Seconds until it ends; never when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub expires_in: Option<u32>,
+    /// For the operator's own list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::InviteNote, nullable = false, required = false))]
+    pub note: Option<String>,
+}
+
+/// The answer to [`CreateInvite`]: the only time that the invite itself is told.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CreatedInvite {
+    /// What to give to those who are to register.
+    pub invite: String,
+    /// How the list tells of it.
+    #[serde(flatten)]
+    pub entry: InviteEntry,
+}
+
+/// An invite in the list of `GET /admin/invites`, which cannot be registered with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InviteEntry {
+    /// Tells it apart: 16 hexadecimal digits.
+    pub id: String,
+    /// How many may register with it.
+    pub uses: u32,
+    /// How many have.
+    pub used: u32,
+    /// What was noted beside it.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")] // null, but not missing (ENC-8)
+    pub note: Option<String>,
+    /// When it was made.
+    pub created: u64,
+    /// When it ends; null for never.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")] // null, but not missing (ENC-8)
+    pub expires: Option<u64>,
+    /// When it was taken back; null for not.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")] // null, but not missing (ENC-8)
+    pub revoked: Option<u64>,
+}
 
 /// `GET /users/me`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio::time::{interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::adapters::inbound::listen::{self, TlsError};
 use crate::adapters::inbound::{http, serve, ws};
@@ -23,8 +23,9 @@ use crate::adapters::outbound::sqlite::{OpenError, Options, SqliteStore};
 use crate::adapters::outbound::system::{SystemClock, SystemEntropy};
 use crate::config::{Config, ConfigError, Secret};
 use crate::domain::login::LoginKeys;
-use crate::ports::{Bus, Entropy as _, Sessions};
-use crate::service::{Cluster, Fanout, Ports, Relay, RelayKeys};
+use crate::domain::message::Waiting;
+use crate::ports::{Bus, Commits, Entropy as _, Sessions};
+use crate::service::{Cluster, Fanout, Office, Ports, Relay, RelayKeys};
 use crate::shutdown::Shutdown;
 
 /// Why a relay did not start.
@@ -80,6 +81,7 @@ pub struct RunningRelay {
     serving: JoinHandle<()>,
     tidying: JoinHandle<()>,
     tending: Vec<JoinHandle<()>>,
+    watching: JoinHandle<()>,
     store: Arc<SqliteStore>,
     _locks: Vec<File>,
 }
@@ -112,6 +114,8 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
     let store = Arc::new(SqliteStore::open(&options, fanout).await?);
     let ports = Ports {
         accounts: store.clone(),
+        administration: store.clone(),
+        invites: store.clone(),
         devices: store.clone(),
         prekeys: store.clone(),
         chats: store.clone(),
@@ -125,7 +129,8 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
     };
     let tending = nodes.tend(ports.sessions.clone());
     let login = LoginKeys::new(*secrets.nonces, *secrets.salts);
-    let relay = Arc::new(Relay::new(ports, RelayKeys { signing, login }));
+    let relay = Relay::new(ports, RelayKeys { signing, login }).with_registration(config.registration);
+    let relay = Arc::new(relay);
 
     let address = config.listen;
     let listener = TcpListener::bind(address).await.map_err(|why| StartError::Listen { address, why })?;
@@ -137,7 +142,8 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
     let is_tls = tls.is_some();
     let bounds = config.bounds.within(serve::open_files());
     let serving = tokio::spawn(serve::serve(listener, tls, router, bounds, config.behind_proxy, shutdown.listener()));
-    let tidying = tokio::spawn(tidy(relay, config.tidy_every));
+    let tidying = tokio::spawn(tidy(relay.clone(), config.tidy_every));
+    let watching = tokio::spawn(watch(relay, config.watch_every));
     tracing::info!(%addr, tls = is_tls, "the relay is listening");
     Ok(RunningRelay {
         addr,
@@ -148,9 +154,50 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
         serving,
         tidying,
         tending,
+        watching,
         store,
         _locks: locks,
     })
+}
+
+/// The database of a relay, for a command beside it.
+pub struct OpenOffice {
+    /// What can be done.
+    pub office: Office,
+    store: Arc<SqliteStore>,
+}
+
+/// Opens the database of a relay, which may be running, for a command.
+///
+/// # Errors
+///
+/// [`StartError`], also when there is no database yet.
+pub async fn office(config: &Config) -> Result<OpenOffice, StartError> {
+    let options =
+        Options { path: config.database_path()?, mailbox_max: config.mailbox_max, size_max: config.database_max };
+    let store = Arc::new(SqliteStore::open_beside(&options, Arc::new(Nobody)).await?);
+    let office = Office {
+        accounts: store.clone(),
+        administration: store.clone(),
+        invites: store.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    Ok(OpenOffice { office, store })
+}
+
+impl OpenOffice {
+    /// Writes what waits and closes the database.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+/// A command stores no messages.
+struct Nobody;
+
+impl Commits for Nobody {
+    fn committed(&self, _: Vec<Waiting>) {}
 }
 
 impl RunningRelay {
@@ -172,6 +219,7 @@ impl RunningRelay {
     pub async fn shutdown(self) -> bool {
         self.shutdown.begin();
         self.tidying.abort();
+        self.watching.abort();
         let in_time = timeout(self.deadline, self.shutdown.done()).await.is_ok();
         self.serving.abort();
         self.tending.iter().for_each(JoinHandle::abort);
@@ -220,6 +268,21 @@ async fn tidy(relay: Arc<Relay>, every: Duration) {
         if gone > 0 {
             tracing::info!(gone, "dropped what was past its time");
         }
+    }
+}
+
+/// Closes the connections of what `susurro-server admin` has ended beside this process.
+async fn watch(relay: Arc<Relay>, every: Duration) {
+    let mut rounds = interval(every);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        rounds.tick().await;
+        let heard = relay.hear_elsewhere().await;
+        if let (Err(error), false) = (&heard, failing) {
+            tracing::warn!(%error, "cannot see what was ended beside this process, goes on trying");
+        }
+        failing = heard.is_err();
     }
 }
 

@@ -8,7 +8,7 @@ use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList};
-use susurro_protocol::limits::REFRESH_GRACE_SECONDS;
+use susurro_protocol::limits::{ACCESS_SECONDS, REFRESH_GRACE_SECONDS};
 use susurro_protocol::rest::{AUTH_SCHEME, StretchParams};
 use susurro_protocol::version::SUITE;
 use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
@@ -17,10 +17,13 @@ use susurro_server::adapters::outbound::postgres::{self, PostgresStore};
 use susurro_server::adapters::outbound::sqlite::{Options, SqliteStore};
 use susurro_server::domain::Error;
 use susurro_server::domain::account::{Account, NewAccount, Role, Verifier};
+use susurro_server::domain::invite::{Invite, InviteHash};
 use susurro_server::domain::message::{Deposited, MESSAGE_ID_MEMORY_MS, NewMessage, Waiting};
 use susurro_server::domain::prekey::Item;
 use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation};
-use susurro_server::ports::{Accounts, Chats, Commits, Devices, MailboxState, Mailboxes, Prekeys, Sessions};
+use susurro_server::ports::{
+    Accounts, Administration, Chats, Commits, Devices, Invites, MailboxState, Mailboxes, Prekeys, Sessions,
+};
 
 /// Messages that one mailbox takes in these tests.
 const MAILBOX_MAX: u64 = 5;
@@ -35,8 +38,8 @@ impl Commits for Heard {
     }
 }
 
-trait Store: Accounts + Devices + Prekeys + Chats + Mailboxes + Sessions {}
-impl<T: Accounts + Devices + Prekeys + Chats + Mailboxes + Sessions> Store for T {}
+trait Store: Accounts + Administration + Devices + Invites + Prekeys + Chats + Mailboxes + Sessions {}
+impl<T: Accounts + Administration + Devices + Invites + Prekeys + Chats + Mailboxes + Sessions> Store for T {}
 
 struct Bench {
     store: Arc<dyn Store>,
@@ -116,6 +119,9 @@ contract!(
     a_refresh_token_whose_answer_was_lost_is_taken_again,
     of_many_rotations_of_one_token_at_once_one_token_is_good,
     families_are_forgotten_when_they_are_over,
+    disabling_ends_every_family_and_begins_none,
+    an_invite_counts_registrations_that_succeed,
+    invites_are_listed_in_pages_and_taken_back,
 );
 
 fn new_account(name: &str, seed: u8) -> NewAccount {
@@ -137,10 +143,11 @@ fn new_account(name: &str, seed: u8) -> NewAccount {
         display_name: None,
         role: Role::User,
         created: 7,
+        disabled: None,
     };
     let (scheme, salt) = (AUTH_SCHEME.to_owned(), Fixed([seed; 16]));
     let stretch = StretchParams { scheme, salt, memory_kib: 65_536, passes: 3, lanes: 1 };
-    NewAccount { account, stretch, verifier: Verifier { salt: [seed; 16], hash: [seed; 32] }, list }
+    NewAccount { account, stretch, verifier: Verifier { salt: [seed; 16], hash: [seed; 32] }, list, invite: None }
 }
 
 fn device(seed: u8) -> DeviceId {
@@ -518,11 +525,13 @@ async fn families_are_forgotten_when_they_are_over(bench: Bench) {
     bench.store.revoke(FamilyId([1; 16]), 1).await.unwrap();
     assert_eq!(Sessions::expire(&*bench.store, 99, 10).await, Ok(0));
     assert_eq!(Sessions::expire(&*bench.store, 100, 10).await, Ok(1));
-    assert_eq!(bench.store.is_revoked(FamilyId([1; 16])).await, Ok(false));
     let shown = bench.store.rotate(RefreshHash([1; 32]), RefreshHash([8; 32]), 1, 200).await;
     assert_eq!(shown, Ok(Rotation::Unknown));
     let other = bench.store.rotate(RefreshHash([2; 32]), RefreshHash([9; 32]), 1, 200).await;
     assert!(matches!(other, Ok(Rotation::Rotated { .. })));
+    // That it was ended is known for as long as an access token of it could be shown.
+    Sessions::expire(&*bench.store, 1 + (ACCESS_SECONDS + 1) * 1000, 10).await.unwrap();
+    assert_eq!(bench.store.is_revoked(FamilyId([1; 16])).await, Ok(false));
 }
 
 #[tokio::test]
@@ -631,4 +640,69 @@ proptest! {
             }
         });
     }
+}
+
+async fn disabling_ends_every_family_and_begins_none(bench: Bench) {
+    let (alice, bob) = (add(&bench, "alice", 1).await.id, add(&bench, "bob", 2).await.id);
+    for (account, id) in [(alice, 1), (alice, 2), (bob, 3)] {
+        bench.store.begin(family(account, id, id, 1_000_000)).await.unwrap();
+    }
+    bench.store.revoke(FamilyId([2; 16]), 5).await.unwrap();
+    assert_eq!(bench.store.disable(alice, 10).await.unwrap(), [FamilyId([1; 16])], "those that were not ended before");
+    assert_eq!(bench.store.by_id(alice).await.unwrap().unwrap().disabled, Some(10));
+    assert!(bench.store.disable(alice, 20).await.unwrap().is_empty());
+    assert_eq!(bench.store.by_id(alice).await.unwrap().unwrap().disabled, Some(10), "since the first time");
+    for (id, ended) in [(1, true), (2, true), (3, false)] {
+        assert_eq!(bench.store.is_revoked(FamilyId([id; 16])).await.unwrap(), ended);
+    }
+    let refused = bench.store.begin(family(alice, 4, 4, 1_000_000)).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::AccountDisabled);
+    let nobody = new_account("nobody", 9).account.id;
+    let refused = bench.store.begin(family(nobody, 4, 4, 1_000_000)).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Unauthenticated);
+    bench.store.enable(alice).await.unwrap();
+    assert_eq!(bench.store.by_id(alice).await.unwrap().unwrap().disabled, None);
+    bench.store.begin(family(alice, 4, 4, 1_000_000)).await.unwrap();
+    assert!(bench.store.is_revoked(FamilyId([1; 16])).await.unwrap(), "what ended stays ended");
+    bench.store.set_role(alice, Role::Admin).await.unwrap();
+    assert_eq!(bench.store.by_id(alice).await.unwrap().unwrap().role, Role::Admin);
+    assert_eq!(bench.store.by_id(bob).await.unwrap().unwrap().role, Role::User);
+    assert!(!bench.store.ended_elsewhere().await.unwrap().contains(&FamilyId([3; 16])), "nobody ended it");
+}
+
+fn invite(seed: u8, uses: u32) -> Invite {
+    Invite { hash: InviteHash([seed; 32]), uses, used: 0, note: None, created: 1, expires: Some(100), revoked: None }
+}
+
+async fn an_invite_counts_registrations_that_succeed(bench: Bench) {
+    bench.store.create_invite(invite(1, 2)).await.unwrap();
+    let with =
+        |name: &str, seed: u8, hash: u8| NewAccount { invite: Some(InviteHash([hash; 32])), ..new_account(name, seed) };
+    let used = async || bench.store.invite(InviteHash([1; 32])).await.unwrap().unwrap().used;
+    let refused = bench.store.register(with("alice", 1, 9)).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::InvalidInvite);
+    assert!(bench.store.by_name(&"alice".parse().unwrap()).await.unwrap().is_none());
+    bench.store.register(with("alice", 1, 1)).await.unwrap();
+    assert_eq!(used().await, 1);
+    assert_eq!(bench.store.register(with("alice", 2, 1)).await.unwrap_err().code(), ErrorCode::NameTaken);
+    assert_eq!(used().await, 1, "a refusal counts for nothing");
+    bench.store.register(with("bob", 2, 1)).await.unwrap();
+    assert_eq!(bench.store.register(with("carol", 3, 1)).await.unwrap_err().code(), ErrorCode::InvalidInvite);
+    assert_eq!(used().await, 2);
+}
+
+async fn invites_are_listed_in_pages_and_taken_back(bench: Bench) {
+    for seed in [3, 1, 2] {
+        bench.store.create_invite(Invite { note: Some(format!("{seed}")), ..invite(seed, 1) }).await.unwrap();
+    }
+    let page = bench.store.invites(None, 2).await.unwrap();
+    assert_eq!(page.iter().map(|invite| invite.hash.0[0]).collect::<Vec<_>>(), [1, 2]);
+    let rest = bench.store.invites(Some(page[1].hash.id()), 2).await.unwrap();
+    assert_eq!(rest, [Invite { note: Some("3".to_owned()), ..invite(3, 1) }]);
+    assert!(bench.store.revoke_invite(rest[0].hash.id(), 7).await.unwrap());
+    assert!(bench.store.revoke_invite(rest[0].hash.id(), 8).await.unwrap());
+    let known = bench.store.invite(rest[0].hash).await.unwrap().unwrap();
+    assert_eq!(known.revoked, Some(7), "since the first time");
+    assert_eq!(bench.store.invite(InviteHash([2; 32])).await.unwrap().unwrap().revoked, None);
+    assert!(!bench.store.revoke_invite(InviteHash([8; 32]).id(), 7).await.unwrap());
 }

@@ -62,6 +62,8 @@ impl Bench {
         let keys = [("0001".to_owned(), Zeroizing::new([2; 32]))];
         let ports = Ports {
             accounts: store.clone(),
+            administration: store.clone(),
+            invites: store.clone(),
             devices: store.clone(),
             prekeys: store.clone(),
             chats: store.clone(),
@@ -86,6 +88,7 @@ impl Bench {
             },
             auth: Fixed([9; 32]),
             device_list: SignedText::of(bench.list().signed()),
+            invite: None,
         };
         let tokens = bench.relay.register(request).await.unwrap();
         (bench, tokens)

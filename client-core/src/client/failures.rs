@@ -60,6 +60,8 @@ pub(crate) fn at(error: TransportError, url: &RelayUrl) -> Error {
 fn refused(code: ErrorCode, url: &RelayUrl) -> Error {
     match code {
         ErrorCode::NameTaken => Error::NameTaken,
+        ErrorCode::InvalidInvite => Error::InvalidInvite,
+        ErrorCode::AccountDisabled => Error::AccountDisabled,
         ErrorCode::InvalidCredentials => Error::WrongNameOrPassword,
         ErrorCode::UnknownDevice => Error::UnknownDevice,
         ErrorCode::Unauthenticated | ErrorCode::TokenExpired | ErrorCode::TokenRevoked => Error::LoggedOut,

@@ -16,7 +16,7 @@ use crate::crypto::{AccountKey, UnwrapError, safety_number, unwrap_database_key}
 use crate::driver::{self, Driver, Job, Shown};
 use crate::error::Error;
 use crate::model::{ClientEvent, Connection, Delivery, MessageContent};
-use crate::profile::{Me, SafetyInfo, fingerprint};
+use crate::profile::{Me, RegistrationPolicy, SafetyInfo, fingerprint};
 use crate::secret::Secret;
 use crate::store::{DatabaseKey, Directory, Registration, Store};
 use crate::sync::{Command, Token};
@@ -66,7 +66,32 @@ impl Client {
         password: Secret,
         passphrase: Secret,
     ) -> Result<Self, Error> {
-        registration::register(profile, relay, name, password, passphrase).await
+        registration::register(profile, relay, name, None, password, passphrase).await
+    }
+
+    /// As [`register`](Self::register), on a relay whose registration is by invite.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInvite`] when it is none that is still good, and the others.
+    pub async fn register_with_invite(
+        profile: &Path,
+        relay: &str,
+        name: &str,
+        invite: Secret,
+        password: Secret,
+        passphrase: Secret,
+    ) -> Result<Self, Error> {
+        registration::register(profile, relay, name, Some(invite), password, passphrase).await
+    }
+
+    /// Who may register on a relay.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRelayUrl`], [`Error::Unreachable`] and the like.
+    pub async fn registration_policy(relay: &str) -> Result<RegistrationPolicy, Error> {
+        registration::policy(relay).await
     }
 
     /// Logs a profile in again after logout.

@@ -23,7 +23,7 @@ use crate::crypto::{
 };
 use crate::driver::{now, rng};
 use crate::error::Error;
-use crate::profile::fingerprint;
+use crate::profile::{RegistrationPolicy, fingerprint};
 use crate::secret::Secret;
 use crate::store::port::{Mutation, Relay, Snapshot, Tokens};
 use crate::store::{DatabaseKey, Directory, NewProfile, Registration, Store, StoreError};
@@ -34,6 +34,7 @@ pub(super) async fn register(
     profile: &Path,
     relay: &str,
     name: &str,
+    invite: Option<Secret>,
     password: Secret,
     passphrase: Secret,
 ) -> Result<Client, Error> {
@@ -78,7 +79,7 @@ pub(super) async fn register(
             }
         }
     };
-    submit(store, &http, password).await
+    submit(store, &http, invite, password).await
 }
 
 pub(super) async fn login(
@@ -106,6 +107,16 @@ pub(super) async fn login(
     let tokens = log_in(&snapshot, &http, Arc::new(password)).await.map_err(|failure| failure.at(http.url()))?;
     store.set_relay_url(http.url().as_str()).await?;
     finish(store, &http, &snapshot, tokens).await
+}
+
+pub(super) async fn policy(relay: &str) -> Result<RegistrationPolicy, Error> {
+    let info = info(&connect(relay)?).await?;
+    Ok(match info.registration.as_str() {
+        "closed" => RegistrationPolicy::Closed,
+        "invite" => RegistrationPolicy::Invite,
+        // A rule of a later version: the relay will say what it lacks.
+        _ => RegistrationPolicy::Open,
+    })
 }
 
 fn connect(relay: &str) -> Result<Http, Error> {
@@ -163,7 +174,7 @@ async fn create(
 }
 
 /// Sends what is pending to the relay.
-async fn submit(store: Store, http: &Http, password: Secret) -> Result<Client, Error> {
+async fn submit(store: Store, http: &Http, invite: Option<Secret>, password: Secret) -> Result<Client, Error> {
     let snapshot = store.load().await?;
     let was_sent = store.registration().await? == Registration::Sent;
     let password = Arc::new(password);
@@ -177,6 +188,7 @@ async fn submit(store: Store, http: &Http, password: Secret) -> Result<Client, E
         stretch,
         auth: Fixed(*stretched.auth),
         device_list: SignedText(list.clone().into()),
+        invite: invite.map(|invite| invite.expose().trim().to_owned()),
     };
     store.set_registration(Registration::Sent).await?;
     let error = match http.register(&request).await {
@@ -187,18 +199,18 @@ async fn submit(store: Store, http: &Http, password: Secret) -> Result<Client, E
         Err(error) => error,
     };
     let TransportError::Refused { code, .. } = error else { return Err(at(error, http.url())) };
-    if was_sent && matches!(code, ErrorCode::NameTaken | ErrorCode::AccountExists) {
+    // An invite may have been used up by the first try, whose answer was lost.
+    if was_sent && matches!(code, ErrorCode::NameTaken | ErrorCode::AccountExists | ErrorCode::InvalidInvite) {
+        let taken = if code == ErrorCode::InvalidInvite { Error::InvalidInvite } else { Error::NameTaken };
         return match log_in(&snapshot, http, password).await {
             Ok(tokens) => finish(store, http, &snapshot, tokens).await,
             // The password is right for the name and this device is not its own: it is somebody else's.
             Err(Failure::Transport(TransportError::Refused { code: ErrorCode::UnknownDevice, .. })) => {
                 store.close_and_remove().await?;
-                Err(Error::NameTaken)
+                Err(taken)
             }
             // Somebody else's name, or ours and another password than the first time: kept.
-            Err(Failure::Transport(TransportError::Refused { code: ErrorCode::InvalidCredentials, .. })) => {
-                Err(Error::NameTaken)
-            }
+            Err(Failure::Transport(TransportError::Refused { code: ErrorCode::InvalidCredentials, .. })) => Err(taken),
             Err(failure) => Err(failure.at(http.url())),
         };
     }

@@ -122,6 +122,8 @@ pub struct FakeRelay {
     pub fault: Mutex<Fault>,
     /// What it says of how to stretch a password, when that is not the truth.
     pub weak: Mutex<Option<StretchParams>>,
+    /// An invite that is good for one registration, where one is needed.
+    pub invite: Mutex<Option<Option<String>>>,
     pub asked: Mutex<Vec<String>>,
 }
 
@@ -134,6 +136,7 @@ impl FakeRelay {
             accounts: Mutex::default(),
             fault: Mutex::new(Fault::None),
             weak: Mutex::default(),
+            invite: Mutex::new(None),
             asked: Mutex::default(),
         });
         let this = relay.clone();
@@ -185,6 +188,13 @@ impl FakeRelay {
             Fault::None | Fault::After => {}
         }
         let list = DeviceList::verify(request.device_list.read().unwrap()).unwrap();
+        let mut invite = self.invite.lock().unwrap();
+        if let Some(good) = &mut *invite {
+            if good.is_none() || *good != request.invite {
+                return problem(403, ErrorCode::InvalidInvite);
+            }
+            *good = None;
+        }
         let mut accounts = self.accounts.lock().unwrap();
         if accounts.iter().any(|account| account.name == request.username) {
             return problem(409, ErrorCode::NameTaken);

@@ -17,6 +17,8 @@ pub enum Effect {
         relay: String,
         /// Name of the account.
         name: String,
+        /// What the relay's operator gave; empty for none.
+        invite: Hidden,
         /// For the relay.
         password: Hidden,
         /// For the local store.

@@ -42,6 +42,7 @@ fn step(error: &Error) -> Option<Step> {
         | Error::RelayBusy
         | Error::UnsafeParameters
         | Error::RelayKeyChanged { .. } => Some(Step::Relay),
+        Error::InvalidInvite => Some(Step::Invite),
         Error::BadName(_) | Error::NameTaken => Some(Step::Name),
         Error::WeakPassword | Error::WrongNameOrPassword => Some(Step::Password),
         Error::EmptyPassphrase | Error::WrongPassphrase => Some(Step::Passphrase),
@@ -64,6 +65,8 @@ fn explain(texts: &Texts, error: &Error) -> String {
         Error::Yourself => texts.get(key!("error-yourself")),
         Error::BadRelayUrl => texts.get(key!("error-relay-url")),
         Error::PlainHttpNotLoopback => texts.get(key!("error-plain-http")),
+        Error::InvalidInvite => texts.get(key!("error-invalid-invite")),
+        Error::AccountDisabled => texts.get(key!("error-account-disabled")),
         Error::WeakPassword => {
             texts.with(key!("error-weak-password"), &[("min", (limits::PASSWORD_MIN as u64).into())])
         }

@@ -44,7 +44,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 authentication, 4 network, 5 trust, 6 s
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Make an account on a relay, and a profile for it here
-    Register(Account),
+    Register(Register),
     /// Log in again with the profile of this account, after a logout
     ///
     /// The keys of an account are only in its profile. A lost profile is a new device, which this version cannot add.
@@ -108,6 +108,21 @@ pub(crate) struct Account {
     /// Without this option it comes from SUSURRO_PASSWORD, else from a prompt. It never leaves this machine as it is.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Register {
+    #[command(flatten)]
+    pub(crate) account: Account,
+    /// The invite that whoever runs the relay gave you
+    ///
+    /// Other users of this machine can see arguments: better use the file, SUSURRO_INVITE, or the prompt, which comes
+    /// when the relay asks for an invite.
+    #[arg(long, value_name = "INVITE", conflicts_with = "invite_file")]
+    pub(crate) invite: Option<String>,
+    /// Read the invite from this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) invite_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

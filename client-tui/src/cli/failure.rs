@@ -140,6 +140,7 @@ impl Failure {
         Some(match self {
             Self::Client(error) | Self::GivenUp(error) => client(error),
             Self::NoSecret(Kind::Password) => texts.get(key!("cli-no-password")),
+            Self::NoSecret(Kind::Invite) => texts.get(key!("error-invalid-invite")),
             Self::NoSecret(Kind::Passphrase) => texts.get(key!("cli-no-passphrase")),
             Self::SecretFile(path, problem) => {
                 let path = sanitize::line(&path.display().to_string());

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Password,
     /// Of the profile, for the local store.
     Passphrase,
+    /// Of whoever runs the relay, for registration.
+    Invite,
 }
 
 impl Kind {
@@ -30,6 +32,7 @@ impl Kind {
         match self {
             Self::Password => "SUSURRO_PASSWORD",
             Self::Passphrase => "SUSURRO_PASSPHRASE",
+            Self::Invite => "SUSURRO_INVITE",
         }
     }
 }
@@ -87,13 +90,19 @@ fn readable_by_others(_: &File) -> bool {
     false
 }
 
+/// Whether somebody sees a question.
+pub(crate) fn can_ask() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// Asks on the terminal itself, so that stdin can be a message. Whether there is a person is told
 /// by stderr, where the prompt would have to be seen.
 fn ask(texts: &Texts, kind: Kind, new: bool) -> Result<Secret, Failure> {
-    if !io::stderr().is_terminal() {
+    if !can_ask() {
         return Err(Failure::NoSecret(kind));
     }
     let (prompt, again) = match (kind, new) {
+        (Kind::Invite, _) => (key!("cli-ask-invite"), None),
         (Kind::Password, false) => (key!("cli-ask-password"), None),
         (Kind::Passphrase, false) => (key!("cli-ask-passphrase"), None),
         (Kind::Password, true) => (key!("cli-ask-new-password"), Some(key!("cli-ask-password-again"))),

@@ -67,7 +67,7 @@ pub async fn run(profile: PathBuf, start: Start) -> io::Result<()> {
         Start::Ask { .. } if Client::exists(&profile).await => Screen::Unlock(Unlock::new(&shown)),
         Start::Ask { relay, name } => {
             let (relay, name) = (relay.unwrap_or_default(), name.unwrap_or_default());
-            Screen::Wizard(Wizard::new(&relay, &name))
+            Screen::Wizard(Box::new(Wizard::new(&relay, &name)))
         }
     };
     let mut model = new_model(screen);

@@ -208,10 +208,15 @@ impl Shared {
 
     async fn slow(&self, effect: Effect) {
         let opened = match effect {
-            Effect::Register { relay, name, password, passphrase } => {
+            Effect::Register { relay, name, invite, password, passphrase } => {
                 let password = Secret::new(password.expose().to_owned());
                 let passphrase = Secret::new(passphrase.expose().to_owned());
-                Client::register(&self.profile, &relay, &name, password, passphrase).await
+                if invite.expose().trim().is_empty() {
+                    Client::register(&self.profile, &relay, &name, password, passphrase).await
+                } else {
+                    let invite = Secret::new(invite.expose().to_owned());
+                    Client::register_with_invite(&self.profile, &relay, &name, invite, password, passphrase).await
+                }
             }
             Effect::Unlock { passphrase } => {
                 Client::open(&self.profile, Secret::new(passphrase.expose().to_owned())).await

@@ -17,15 +17,14 @@ use crate::key;
 
 /// One page of the first start.
 pub(super) fn draw(frame: &mut Frame, area: Rect, model: &Model, theme: Theme, wizard: &Wizard) {
-    let title = model.text_with(
-        key!("wizard-title"),
-        &[("step", wizard.step.number().into()), ("steps", (Step::ALL.len() as u64).into())],
-    );
+    let title = model
+        .text_with(key!("wizard-title"), &[("step", wizard.step.number().into()), ("steps", wizard.steps().into())]);
     let mut page = Page::new(frame, area, theme, &title);
     let (explanation, labels): (Key, &[Key]) = match wizard.step {
         Step::Relay => (key!("wizard-relay"), &[key!("wizard-relay-field")]),
         Step::Name => (key!("wizard-name"), &[key!("wizard-name-field")]),
         Step::Password => (key!("wizard-password"), &[key!("wizard-password-field"), key!("wizard-again-field")]),
+        Step::Invite => (key!("wizard-invite"), &[key!("wizard-invite-field")]),
         Step::Passphrase => (key!("wizard-passphrase"), &[key!("wizard-passphrase-field"), key!("wizard-again-field")]),
     };
     page.paragraph(&model.text(explanation));

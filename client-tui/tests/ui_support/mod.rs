@@ -43,7 +43,7 @@ pub fn model(screen: Screen) -> Model {
 }
 
 pub fn wizard() -> Model {
-    model(Screen::Wizard(Wizard::new("", "")))
+    model(Screen::Wizard(Box::new(Wizard::new("", ""))))
 }
 
 pub fn unlock() -> Model {

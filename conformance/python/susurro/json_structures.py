@@ -133,6 +133,7 @@ STRUCTURES: dict[str, dict[str, Read | _Optional]] = {
         "lanes": _SMALL,
         "auth": _bytes(32),
         "device_list": _signed,
+        "invite": _Optional(_text, None),
     },
     "LoginRequest": {"username": _text, "auth": _bytes(32), "device": _id, "nonce": _bytes(), "proof": _bytes(64)},
     "TokenResponse": {

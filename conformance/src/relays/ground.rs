@@ -131,6 +131,7 @@ impl Candidate {
             },
             auth: Fixed(self.auth),
             device_list: list.clone(),
+            invite: None,
         };
         json!(request)
     }

@@ -249,6 +249,7 @@ fn rest() -> Vec<Sample> {
         stretch: stretch(),
         auth: Fixed([1; 32]),
         device_list: list.clone(),
+        invite: None,
     };
     let login = rest::LoginRequest {
         username: "alice".into(),

@@ -16,6 +16,8 @@ pub(super) enum Exit {
     Failed = 1,
     /// Was asked for something that cannot be; the same as for arguments that cannot be read.
     Usage = 2,
+    /// What was named is not there.
+    Missing = 3,
 }
 
 impl From<Exit> for ExitCode {

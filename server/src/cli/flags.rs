@@ -17,7 +17,6 @@ pub(super) type AllFlags = Flags<true>;
 
 /// The flags of the settings that concern stored data and logs: for what works on them without serving.
 /// The other settings still come from variables and files.
-#[allow(dead_code, reason = "of commands that come with the next changes")]
 pub(super) type OfflineFlags = Flags<false>;
 
 /// What was given on the command line.

@@ -1,6 +1,7 @@
 //! The command line: one file a command. A command takes what it needs from [`flags`], does its work,
 //! and says what became of it through [`output`].
 
+mod admin;
 mod config;
 mod exit;
 mod flags;
@@ -31,6 +32,8 @@ struct Arguments {
 enum Command {
     /// Run the relay until ctrl-c or SIGTERM.
     Serve(serve::Serve),
+    /// Accounts and invites, on the database itself, also while the relay is running.
+    Admin(admin::Admin),
     /// Ask a relay on this machine whether it is ready; ends with 0 if so. For containers and timers.
     Healthcheck(healthcheck::Healthcheck),
     /// The settings that count.
@@ -47,6 +50,7 @@ pub fn main() -> ExitCode {
     let output = Output { json };
     let outcome = match command {
         Command::Serve(command) => serve::run(command, output),
+        Command::Admin(command) => admin::run(command, output),
         Command::Healthcheck(command) => healthcheck::run(&command),
         Command::Config(command) => config::run(command, output),
         Command::Openapi => openapi::run(),

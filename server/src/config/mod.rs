@@ -21,6 +21,7 @@ pub use source::Origin;
 
 use crate::adapters::inbound::serve::Bounds;
 use crate::adapters::inbound::ws::Timing;
+use crate::domain::invite::Registration;
 use crate::domain::rate::PerMinute;
 use crate::telemetry::Logs;
 
@@ -43,6 +44,10 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// A proxy in front ends TLS and says in `X-Forwarded-For` who asks.
     pub behind_proxy: bool,
+    /// Who may register.
+    pub registration: Registration,
+    /// Between two looks for what a command beside this relay has ended.
+    pub watch_every: Duration,
     /// `POST /auth/…` a minute from one address.
     pub auth_rate: PerMinute,
     /// Other requests a minute from one account.
@@ -172,6 +177,8 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
             behind_proxy: false,
+            registration: Registration::Open,
+            watch_every: Duration::from_millis(500),
             auth_rate: PerMinute(20),
             rest_rate: PerMinute(100),
             bounds: Bounds::default(),

@@ -1,6 +1,7 @@
 //! The table of settings. To add one: a field in [`Config`](super::Config) and an entry in the group where it
 //! belongs; then `cargo xtask configuration`, which writes the reference and the examples anew.
 
+mod accounts;
 mod limits;
 mod logs;
 mod network;
@@ -12,7 +13,8 @@ use std::sync::LazyLock;
 use super::setting::{Group, Setting};
 
 /// All groups, in the order in which they are shown.
-pub static GROUPS: [&Group; 5] = [&storage::GROUP, &network::GROUP, &tls::GROUP, &limits::GROUP, &logs::GROUP];
+pub static GROUPS: [&Group; 6] =
+    [&storage::GROUP, &network::GROUP, &tls::GROUP, &accounts::GROUP, &limits::GROUP, &logs::GROUP];
 
 /// A setting under one of the names that it can be given by.
 #[derive(Debug)]

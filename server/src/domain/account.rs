@@ -9,6 +9,7 @@ use susurro_protocol::rest::{AUTH_SCHEME, SignedText, StretchParams};
 use susurro_protocol::{AccountId, AccountName, DeviceId, ErrorCode};
 
 use super::error::Error;
+use super::invite::InviteHash;
 
 /// An account as the relay knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Account {
     pub role: Role,
     /// When it was registered, in milliseconds since 1970.
     pub created: u64,
+    /// Since when it may not log in, in milliseconds since 1970.
+    pub disabled: Option<u64>,
 }
 
 /// What an account may do.
@@ -41,6 +44,16 @@ impl Role {
         match self {
             Self::User => "user",
             Self::Admin => "admin",
+        }
+    }
+
+    /// The role of exactly this name.
+    #[must_use]
+    pub fn exactly(name: &str) -> Option<Self> {
+        match name {
+            "user" => Some(Self::User),
+            "admin" => Some(Self::Admin),
+            _ => None,
         }
     }
 
@@ -87,6 +100,8 @@ pub struct NewAccount {
     pub verifier: Verifier,
     /// Its first device list, verified.
     pub list: DeviceList,
+    /// The invite that it is made with, where one is needed.
+    pub invite: Option<InviteHash>,
 }
 
 /// One device with its verified certificate.

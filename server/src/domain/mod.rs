@@ -3,6 +3,7 @@
 pub mod account;
 pub mod crowd;
 pub mod error;
+pub mod invite;
 pub mod login;
 pub mod message;
 pub mod prekey;

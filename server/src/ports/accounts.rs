@@ -9,8 +9,9 @@ use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredLis
 pub trait Accounts: Send + Sync {
     /// Writes an account with its first device list, durably and in one piece.
     ///
-    /// Refused with `NameTaken`, `AccountExists`, or `InvalidDeviceList` for a device identifier
-    /// that another account has.
+    /// Refused with `InvalidInvite` when it names an invite that is not good at the time of the
+    /// account's registration, `NameTaken`, `AccountExists`, or `InvalidDeviceList` for a device identifier
+    /// that another account has. The invite counts as used only with the account.
     fn register(&self, account: NewAccount) -> Answer<'_, ()>;
 
     /// The account with this identifier.

@@ -2,6 +2,7 @@
 //! keeps (`tests/contract.rs`).
 
 mod accounts;
+mod administration;
 mod bus;
 mod chats;
 mod link;
@@ -14,6 +15,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use accounts::{Accounts, Devices};
+pub use administration::{Administration, Invites};
 pub use bus::{Bus, Ending, Slot, Taken};
 pub use chats::Chats;
 pub use link::{Attachment, Audience, Connections, Heard, Link, Word};

@@ -28,8 +28,8 @@ impl Relay {
     ///
     /// # Errors
     ///
-    /// `StaleNonce`, `InvalidCredentials`; and only after the right password `UnknownDevice` and
-    /// `BadSignature`.
+    /// `StaleNonce`, `InvalidCredentials`; and only after the right password `UnknownDevice`,
+    /// `BadSignature` and `AccountDisabled`.
     pub async fn login(&self, request: LoginRequest) -> Result<TokenResponse, Error> {
         self.keys.login.check_nonce(request.nonce.as_slice(), &request.username, self.now())?;
         let known = self.credentials(&request.username).await?;

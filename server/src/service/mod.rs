@@ -1,5 +1,6 @@
 //! The use cases. Both doors, HTTP and WebSocket, come in here; no rule lives in a door.
 
+mod administration;
 mod authenticate;
 mod chats;
 mod cluster;
@@ -24,20 +25,29 @@ use susurro_protocol::limits::{CIPHERTEXT_MAX, WHISPERS_A_MINUTE};
 use susurro_protocol::rest::RelayInfo;
 use susurro_protocol::version::{MIN_VERSION, VERSION};
 
+pub use administration::Office;
 pub use cluster::Cluster;
 pub use connect::{Opened, Resume};
 pub use fanout::Fanout;
 
 use crate::domain::Error;
+use crate::domain::invite::Registration;
 use crate::domain::login::LoginKeys;
 use crate::domain::rate::{Buckets, PerMinute};
-use crate::ports::{Accounts, Bus, Chats, Clock, Devices, Entropy, Mailboxes, Passwords, Prekeys, Sessions, Tokens};
+use crate::ports::{
+    Accounts, Administration, Bus, Chats, Clock, Devices, Entropy, Invites, Mailboxes, Passwords, Prekeys, Sessions,
+    Tokens,
+};
 
 /// The adapters that the use cases run on.
 #[derive(Clone)]
 pub struct Ports {
     /// Who has registered.
     pub accounts: Arc<dyn Accounts>,
+    /// What those who run the relay do with them.
+    pub administration: Arc<dyn Administration>,
+    /// Who may register.
+    pub invites: Arc<dyn Invites>,
     /// Their devices.
     pub devices: Arc<dyn Devices>,
     /// Their prekeys.
@@ -74,6 +84,7 @@ pub struct Relay {
     keys: RelayKeys,
     /// How often each device may whisper.
     whispers: Mutex<Buckets<DeviceId>>,
+    registration: Registration,
 }
 
 /// Devices whose whispers are counted at a time.
@@ -83,7 +94,14 @@ impl Relay {
     /// The relay with these adapters and keys.
     #[must_use]
     pub fn new(ports: Ports, keys: RelayKeys) -> Self {
-        Self { ports, keys, whispers: Mutex::new(Buckets::new(PerMinute(WHISPERS_A_MINUTE), WHISPERERS_MAX)) }
+        let whispers = Mutex::new(Buckets::new(PerMinute(WHISPERS_A_MINUTE), WHISPERERS_MAX));
+        Self { ports, keys, whispers, registration: Registration::Open }
+    }
+
+    /// The same relay with another rule for who may register.
+    #[must_use]
+    pub fn with_registration(self, registration: Registration) -> Self {
+        Self { registration, ..self }
     }
 
     /// What `GET /.well-known/susurro` says.
@@ -95,7 +113,7 @@ impl Relay {
             min_version: MIN_VERSION,
             max_version: VERSION,
             relay_key: susurro_protocol::bytes::Fixed(self.keys.signing.verifying_key().to_bytes()),
-            registration: "open".to_owned(),
+            registration: self.registration.as_str().to_owned(),
             time: self.now(),
             ciphertext_max: u32::try_from(CIPHERTEXT_MAX).unwrap_or(u32::MAX),
         }

@@ -227,6 +227,8 @@ impl World {
         let keys = [("0001".to_owned(), Zeroizing::new([2; 32]))];
         let ports = Ports {
             accounts: store.clone(),
+            administration: store.clone(),
+            invites: store.clone(),
             devices: store.clone(),
             prekeys: store.clone(),
             chats: store.clone(),
@@ -253,6 +255,7 @@ impl World {
                 stretch,
                 auth: Fixed([9; 32]),
                 device_list: person.list.clone(),
+                invite: None,
             };
             tokens.push(relay.register(request).await.unwrap().access_token);
         }

@@ -26,6 +26,7 @@ fn registration(name: &str, account_key: &SigningKey) -> RegisterRequest {
         stretch: stretch(),
         auth: Fixed(random()),
         device_list: SignedText::of(list.signed()),
+        invite: None,
     }
 }
 
@@ -259,7 +260,7 @@ async fn every_route_of_an_account_needs_its_token() {
 async fn what_is_not_there_and_what_is_malformed_are_problems_like_all_others() {
     let relay = relay().await;
     let alice = register(&relay, "alice").await;
-    assert_eq!(code(alice.get::<()>("/admin/users").await), Some(ErrorCode::NotFound));
+    assert_eq!(code(alice.get::<()>("/users/nothing/here").await), Some(ErrorCode::NotFound));
     assert_eq!(code(alice.get::<()>("/chats/nonsense").await), Some(ErrorCode::NotFound));
     assert_eq!(code(alice.get::<()>("/users/NO/devices").await), Some(ErrorCode::InvalidName));
     assert_eq!(code(alice.get::<()>("/users/nobody/devices").await), Some(ErrorCode::NotFound));

@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod administration;
 mod keys;
 mod limits;
 mod messages;

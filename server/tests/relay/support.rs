@@ -127,6 +127,7 @@ pub(crate) async fn register_at(url: String, http: reqwest::Client, name: &str) 
         stretch: stretch(),
         auth: Fixed(auth),
         device_list: SignedText::of(list.signed()),
+        invite: None,
     };
     let response = http.post(format!("{url}/auth/register")).json(&request).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);

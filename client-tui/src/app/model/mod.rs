@@ -52,7 +52,7 @@ pub struct Model {
 #[derive(Debug)]
 pub enum Screen {
     /// First start.
-    Wizard(Wizard),
+    Wizard(Box<Wizard>),
     /// A profile that is there and locked.
     Unlock(Unlock),
     /// Conversations.

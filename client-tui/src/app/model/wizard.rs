@@ -14,11 +14,13 @@ pub enum Step {
     Password,
     /// Which passphrase for this computer, twice.
     Passphrase,
+    /// Which invite, after a relay has said that it needs one.
+    Invite,
 }
 
 impl Step {
     /// All, in order.
-    pub const ALL: [Self; 4] = [Self::Relay, Self::Name, Self::Password, Self::Passphrase];
+    pub const ALL: [Self; 5] = [Self::Relay, Self::Name, Self::Password, Self::Passphrase, Self::Invite];
 
     /// Counted from 1.
     #[must_use]
@@ -40,6 +42,8 @@ pub struct Wizard {
     pub password: [Field; 2],
     /// Passphrase and its repetition.
     pub passphrase: [Field; 2],
+    /// What the relay's operator gave, where one is needed.
+    pub invite: Field,
     /// Which of two fields has the cursor.
     pub second: bool,
     /// What is wrong on this page.
@@ -58,10 +62,17 @@ impl Wizard {
             name: Field::plain(name),
             password: [Field::secret(), Field::secret()],
             passphrase: [Field::secret(), Field::secret()],
+            invite: Field::plain(""),
             second: false,
             failure: None,
             busy: false,
         }
+    }
+
+    /// How many pages there are: that of the invite only where it is needed.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        if self.step == Step::Invite || !self.invite.is_empty() { 5 } else { 4 }
     }
 
     /// The fields of this page.
@@ -72,6 +83,7 @@ impl Wizard {
             Step::Name => std::slice::from_ref(&self.name),
             Step::Password => &self.password,
             Step::Passphrase => &self.passphrase,
+            Step::Invite => std::slice::from_ref(&self.invite),
         }
     }
 
@@ -83,6 +95,7 @@ impl Wizard {
             Step::Name => &mut self.name,
             Step::Password => &mut self.password[second],
             Step::Passphrase => &mut self.passphrase[second],
+            Step::Invite => &mut self.invite,
         }
     }
 }

@@ -102,7 +102,7 @@ fn next(wizard: &mut Wizard, texts: &Texts) -> Vec<Effect> {
     }
     wizard.failure = None;
     wizard.second = false;
-    if wizard.step != Step::Passphrase {
+    if wizard.step < Step::Passphrase {
         wizard.step = Step::ALL[wizard.step as usize + 1];
         return Vec::new();
     }
@@ -110,6 +110,7 @@ fn next(wizard: &mut Wizard, texts: &Texts) -> Vec<Effect> {
     vec![Effect::Register {
         relay: wizard.relay.text().to_owned(),
         name: wizard.name.text().to_owned(),
+        invite: wizard.invite.hidden(),
         password: wizard.password[0].hidden(),
         passphrase: wizard.passphrase[0].hidden(),
     }]
@@ -138,6 +139,11 @@ fn check(wizard: &mut Wizard, texts: &Texts) -> Result<(), Failure> {
                 return Err(wrong(Error::EmptyPassphrase));
             }
             same(&mut wizard.passphrase, texts)?;
+        }
+        Step::Invite => {
+            if wizard.invite.text().trim().is_empty() {
+                return Err(wrong(Error::InvalidInvite));
+            }
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The checks, by what they look at.
 
+mod administration;
 mod bytes;
 mod chats;
 mod deliver;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Check<Ground>> {
         lists::checks(),
         keys::checks(),
         chats::checks(),
+        administration::checks(),
         rates::checks(),
     ]
     .into_iter()

@@ -82,7 +82,9 @@ pub(super) fn status(code: ErrorCode) -> Option<StatusCode> {
         | C::TokenRevoked
         | C::InvalidCredentials
         | C::StaleNonce => StatusCode::UNAUTHORIZED,
-        C::UnknownDevice | C::Forbidden | C::RegistrationClosed => StatusCode::FORBIDDEN,
+        C::UnknownDevice | C::Forbidden | C::AccountDisabled | C::RegistrationClosed | C::InvalidInvite => {
+            StatusCode::FORBIDDEN
+        }
         C::NotFound | C::UnknownChat | C::NoPrekeys => StatusCode::NOT_FOUND,
         C::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         C::HandshakeTimeout | C::IdleTimeout => StatusCode::REQUEST_TIMEOUT,

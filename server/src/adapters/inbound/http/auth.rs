@@ -117,6 +117,8 @@ pub(super) async fn logout(State(relay): State<Arc<Relay>>, Caller(claims): Call
 }
 
 /// Carries a use case of several steps to its end, also when the client hangs up in between.
-async fn whole<T: Send + 'static>(steps: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
+pub(super) async fn whole<T: Send + 'static>(
+    steps: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
     tokio::spawn(steps).await.map_err(|why| Error::Internal(why.to_string()))?
 }

@@ -39,6 +39,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
         (name = "accounts", description = "Registration, login and tokens. Counted by address."),
         (name = "people", description = "Profiles and device lists."),
         (name = "keys", description = "Prekeys."),
+        (name = "administration", description = "For accounts with the role `admin`, which is looked up at each request."),
         (name = "chats", description = "Chats, and messages without a WebSocket."),
     ),
     components(schemas(susurro_protocol::rest::Problem)),

@@ -84,6 +84,18 @@ pub(super) async fn account(State(api): State<Api>, request: Request, next: Next
     limited(allowance, request, next).await
 }
 
+/// Lets those through who administer the relay now.
+pub(super) async fn admin(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let checked = match request.extensions().get::<Claims>() {
+        Some(claims) => api.relay.check_admin(claims).await,
+        None => Err(ErrorCode::Unauthenticated.into()),
+    };
+    match checked {
+        Ok(()) => next.run(request).await,
+        Err(refused) => Failure(refused).into_response(),
+    }
+}
+
 /// Counts attempts to come in from an address.
 pub(super) async fn auth(State(api): State<Api>, request: Request, next: Next) -> Response {
     let address = api.gate.address(&request);

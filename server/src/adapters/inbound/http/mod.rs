@@ -1,5 +1,6 @@
 //! The door for what is asked and answered: HTTPS and JSON.
 
+mod admin;
 mod auth;
 mod chats;
 mod description;
@@ -68,10 +69,19 @@ pub fn router(relay: Arc<Relay>, limits: Limits) -> OpenApiRouter {
         .routes(routes!(chats::messages, chats::send))
         .route_layer(from_fn_with_state(api.clone(), gate::account))
         .route_layer(from_fn_with_state(api.clone(), gate::authenticated));
+    let admin = OpenApiRouter::new()
+        .routes(routes!(admin::users))
+        .routes(routes!(admin::user, admin::change_user))
+        .routes(routes!(admin::invites, admin::create_invite))
+        .routes(routes!(admin::revoke_invite))
+        .route_layer(from_fn_with_state(api.clone(), gate::admin))
+        .route_layer(from_fn_with_state(api.clone(), gate::account))
+        .route_layer(from_fn_with_state(api.clone(), gate::authenticated));
     open.merge(params)
         .merge(auth)
         .merge(logout)
         .merge(caller)
+        .merge(admin)
         .layer(DefaultBodyLimit::max(REST_BODY_MAX))
         .with_state(api)
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use susurro_protocol::ErrorCode::{
-    self, AccountExists, BadSignature, IdleTimeout, Internal, InvalidCredentials, InvalidDeviceList, InvalidName,
-    InvalidPrekeys, InvalidRequest, MailboxFull, MessageIdReused, NameTaken, NotFound, RateLimited, StaleDeviceList,
-    StaleNonce, StorageUnavailable, TokenExpired, TokenRevoked, TooLarge, Unauthenticated, UnknownChat, UnknownDevice,
-    UnsupportedVersion,
+    self, AccountDisabled, AccountExists, BadSignature, Forbidden, IdleTimeout, Internal, InvalidCredentials,
+    InvalidDeviceList, InvalidInvite, InvalidName, InvalidPrekeys, InvalidRequest, MailboxFull, MessageIdReused,
+    NameTaken, NotFound, RateLimited, RegistrationClosed, StaleDeviceList, StaleNonce, StorageUnavailable,
+    TokenExpired, TokenRevoked, TooLarge, Unauthenticated, UnknownChat, UnknownDevice, UnsupportedVersion,
 };
 use susurro_protocol::rest::Problem;
 use utoipa::openapi::header::{Header, HeaderBuilder};
@@ -50,15 +50,25 @@ refusals! {
     /// `GET /auth/params`.
     Params: COUNTED, STORE, &[InvalidRequest];
     /// `POST /auth/register`.
-    Register: COUNTED, STORE, BODY, &[InvalidName, InvalidDeviceList, NameTaken, AccountExists];
+    Register: COUNTED, STORE, BODY, &[InvalidName, InvalidDeviceList, InvalidInvite, RegistrationClosed, NameTaken, AccountExists];
     /// `POST /auth/login`.
-    Login: COUNTED, STORE, BODY, &[StaleNonce, InvalidCredentials, UnknownDevice, BadSignature];
+    Login: COUNTED, STORE, BODY, &[StaleNonce, InvalidCredentials, UnknownDevice, BadSignature, AccountDisabled];
     /// `POST /auth/refresh`.
     Refresh: COUNTED, STORE, BODY, TOKEN;
     /// Requests of an account without body and parameters.
     OfAccount: COUNTED, STORE, TOKEN;
     /// Requests of an account with a body.
     Asked: COUNTED, STORE, TOKEN, BODY;
+    /// `GET /admin/…` with a query string.
+    AdminFound: COUNTED, STORE, TOKEN, &[InvalidRequest, Forbidden];
+    /// `GET /admin/users/{name}`.
+    AdminNamed: COUNTED, STORE, TOKEN, &[InvalidName, NotFound, Forbidden];
+    /// `POST /admin/users/{name}`.
+    AdminChange: COUNTED, STORE, TOKEN, BODY, &[InvalidName, NotFound, Forbidden];
+    /// `POST /admin/…`.
+    AdminAsked: COUNTED, STORE, TOKEN, BODY, &[Forbidden];
+    /// `/admin/…` for something that may not be there.
+    AdminSought: COUNTED, STORE, TOKEN, &[NotFound, Forbidden];
     /// Requests of an account with a query string.
     Found: COUNTED, STORE, TOKEN, &[InvalidRequest];
     /// `GET /chats/{chat}`.

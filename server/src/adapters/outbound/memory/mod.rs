@@ -1,5 +1,6 @@
 //! Everything in memory: the store of tests, under the same contract as the one on disk.
 
+mod administration;
 mod mailboxes;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,6 +11,7 @@ use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, Mess
 
 use crate::domain::Error;
 use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList};
+use crate::domain::invite::{Invite, InviteHash};
 use crate::domain::message::{ChatRecord, Member, Roster, Waiting};
 use crate::domain::prekey::{self, Item, Known};
 use crate::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation, ShownToken, Standing, rotate};
@@ -32,6 +34,7 @@ struct State {
     prekeys: HashMap<DeviceId, Keys>,
     families: HashMap<FamilyId, Family>,
     refresh_tokens: HashMap<RefreshHash, (FamilyId, bool, u64)>,
+    invites: BTreeMap<InviteHash, Invite>,
 }
 
 /// Prekeys of a device by kind and id.
@@ -109,6 +112,12 @@ impl Accounts for MemoryStore {
         }
         if new.list.certificates().iter().any(|c| state.devices.contains_key(&c.body().device)) {
             return done(Err(Error::explained(ErrorCode::InvalidDeviceList, "the device identifier is taken")));
+        }
+        if let Some(hash) = new.invite {
+            match state.invites.get_mut(&hash).filter(|invite| invite.is_good(new.account.created)) {
+                Some(invite) => invite.used += 1,
+                None => return done(Err(ErrorCode::InvalidInvite.into())),
+            }
         }
         for certificate in new.list.certificates() {
             let device = certificate.body().device;
@@ -257,6 +266,11 @@ impl Prekeys for MemoryStore {
 impl Sessions for MemoryStore {
     fn begin(&self, new: NewFamily) -> Answer<'_, ()> {
         let mut state = self.state();
+        match state.by_id(new.account) {
+            None => return done(Err(ErrorCode::Unauthenticated.into())),
+            Some(known) if known.account.disabled.is_some() => return done(Err(ErrorCode::AccountDisabled.into())),
+            Some(_) => {}
+        }
         let NewFamily { family, account, device, refresh, expires } = new;
         state.families.insert(family, Family { account, device, expires, revoked: false, previous: None });
         state.refresh_tokens.insert(refresh, (family, false, expires));

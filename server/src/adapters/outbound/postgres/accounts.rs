@@ -7,7 +7,9 @@ use susurro_protocol::rest::StretchParams;
 use susurro_protocol::{AccountId, AccountName, DeviceId, ErrorCode};
 
 use super::fault::{self, Fault};
-use super::rows::{bytes, certificate, damaged, fixed, list, number, optional_text, salt, signed, text};
+use super::rows::{
+    bytes, certificate, damaged, fixed, list, number, optional_number, optional_text, salt, signed, text,
+};
 use super::{PostgresStore, retried};
 use crate::domain::Error;
 use crate::domain::account::{Account, Credentials, Device, NewAccount, Role, StoredList, Verifier};
@@ -20,7 +22,7 @@ impl Accounts for PostgresStore {
 
     fn by_id(&self, id: AccountId) -> Answer<'_, Option<Account>> {
         Box::pin(async move {
-            let select = "SELECT account, name, display_name, role, created FROM accounts WHERE account = $1";
+            let select = "SELECT account, name, display_name, role, created, disabled FROM accounts WHERE account = $1";
             let query = sqlx::query(select).bind(id.as_bytes().to_vec());
             let row = query.fetch_optional(&self.pool).await.map_err(|why| fault::error(&why))?;
             row.as_ref().map(account).transpose()
@@ -29,7 +31,7 @@ impl Accounts for PostgresStore {
 
     fn by_name<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<Account>> {
         Box::pin(async move {
-            let select = "SELECT account, name, display_name, role, created FROM accounts WHERE name = $1";
+            let select = "SELECT account, name, display_name, role, created, disabled FROM accounts WHERE name = $1";
             let query = sqlx::query(select).bind(name.as_str());
             let row = query.fetch_optional(&self.pool).await.map_err(|why| fault::error(&why))?;
             row.as_ref().map(account).transpose()
@@ -56,7 +58,7 @@ impl Accounts for PostgresStore {
 
     fn search<'a>(&'a self, prefix: &'a str, after: &'a str, limit: u32) -> Answer<'a, Vec<Account>> {
         Box::pin(async move {
-            let select = "SELECT account, name, display_name, role, created FROM accounts \
+            let select = "SELECT account, name, display_name, role, created, disabled FROM accounts \
                           WHERE name >= $1 AND name < $2 AND name > $3 ORDER BY name LIMIT $4";
             let end = crate::domain::account::after_prefix(prefix);
             let query = sqlx::query(select).bind(prefix).bind(end).bind(after).bind(i64::from(limit));
@@ -92,7 +94,7 @@ impl Devices for PostgresStore {
 
 impl PostgresStore {
     async fn register_once(&self, new: &NewAccount) -> Result<(), Fault> {
-        let NewAccount { account, stretch, verifier, list } = new;
+        let NewAccount { account, stretch, verifier, list, invite } = new;
         let id = account.id.as_bytes().to_vec();
         let mut transaction = self.begin().await?;
         let taken = sqlx::query("SELECT account = $1 FROM accounts WHERE account = $1 OR name = $2")
@@ -105,6 +107,9 @@ impl PostgresStore {
         if !taken.is_empty() {
             let code = if exists { ErrorCode::AccountExists } else { ErrorCode::NameTaken };
             return Err(Error::from(code).into());
+        }
+        if let Some(invite) = invite {
+            super::administration::use_invite(&mut transaction, invite, account.created).await?;
         }
         sqlx::query(
             "INSERT INTO accounts (account, name, display_name, role, created, scheme, salt, memory_kib, passes, \
@@ -157,7 +162,7 @@ fn taken_meanwhile(error: sqlx::Error) -> Fault {
     }
 }
 
-/// The columns account, name, display_name, role, created.
+/// The columns account, name, display_name, role, created, disabled.
 fn account(row: &PgRow) -> Result<Account, Error> {
     Ok(Account {
         id: AccountId::from_bytes(fixed(row, 0)?),
@@ -165,6 +170,7 @@ fn account(row: &PgRow) -> Result<Account, Error> {
         display_name: optional_text(row, 2)?,
         role: Role::of_name(&text(row, 3)?),
         created: number(row, 4)?,
+        disabled: optional_number(row, 5)?,
     })
 }
 

@@ -20,6 +20,7 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(migrations! {
         1 "0001_relay";
         2 "0002_refresh_grace";
+        3 "0003_accounts";
     })
 }
 

@@ -12,6 +12,7 @@
 //! - Whoever deletes messages, or a mailbox, locks the mailbox before.
 
 mod accounts;
+mod administration;
 mod chats;
 mod deposit;
 mod expire;
@@ -58,6 +59,7 @@ pub struct PostgresStore {
     pool: PgPool,
     writer: Writer,
     rosters: Arc<Rosters>,
+    revocations: administration::Read,
 }
 
 impl PostgresStore {
@@ -72,7 +74,7 @@ impl PostgresStore {
         let rosters = Arc::new(Rosters::default());
         rosters::listen(rosters.clone(), pool.clone());
         let writer = Writer::start(connect, options.mailbox_max, commits);
-        Ok(Self { pool, writer, rosters })
+        Ok(Self { pool, writer, rosters, revocations: administration::Read::default() })
     }
 
     /// Writes what waits and ends every connection.

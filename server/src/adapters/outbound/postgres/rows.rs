@@ -36,6 +36,11 @@ pub(super) fn number(row: &PgRow, column: usize) -> Result<u64, Error> {
     u64::try_from(number).map_err(|_| damaged("a number is negative"))
 }
 
+/// A column that holds a number which is never negative, or nothing.
+pub(super) fn optional_number(row: &PgRow, column: usize) -> Result<Option<u64>, Error> {
+    if is_null(row, column)? { Ok(None) } else { number(row, column).map(Some) }
+}
+
 /// Whether a column holds nothing.
 pub(super) fn is_null(row: &PgRow, column: usize) -> Result<bool, Error> {
     row.try_get_raw(column).map(|value| value.is_null()).map_err(|why| fault::error(&why))

@@ -2,8 +2,9 @@
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
-use susurro_protocol::{AccountId, DeviceId};
+use susurro_protocol::{AccountId, DeviceId, ErrorCode};
 
+use super::administration::end_family;
 use super::fault::{self, Fault};
 use super::rows::{fixed, is_null, number, signed};
 use super::{PostgresStore, retried};
@@ -21,16 +22,13 @@ impl Sessions for PostgresStore {
     }
 
     fn revoke(&self, family: FamilyId, now: u64) -> Answer<'_, ()> {
-        Box::pin(async move {
-            let query = sqlx::query(REVOKE).bind(signed(now)).bind(family.0.to_vec());
-            query.execute(&self.pool).await.map(|_| ()).map_err(|why| fault::error(&why))
-        })
+        Box::pin(async move { retried!(self.revoke_once(&family, now)) })
     }
 
     fn is_revoked(&self, family: FamilyId) -> Answer<'_, bool> {
         Box::pin(async move {
             // Asked of the database each time: another node may have ended it a moment ago.
-            let select = "SELECT 1 FROM families WHERE family = $1 AND revoked IS NOT NULL";
+            let select = "SELECT 1 FROM revocations WHERE family = $1";
             let query = sqlx::query(select).bind(family.0.to_vec());
             let row = query.fetch_optional(&self.pool).await.map_err(|why| fault::error(&why))?;
             Ok(row.is_some())
@@ -43,16 +41,26 @@ impl Sessions for PostgresStore {
             let delete = "DELETE FROM families WHERE family IN (SELECT family FROM families WHERE expires <= $1 \
                           ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)";
             let query = sqlx::query(delete).bind(signed(now)).bind(i64::from(batch));
-            query.execute(&self.pool).await.map(|done| done.rows_affected()).map_err(|why| fault::error(&why))
+            let families = query.execute(&self.pool).await.map_err(|why| fault::error(&why))?.rows_affected();
+            let delete = "DELETE FROM revocations WHERE number IN (SELECT number FROM revocations WHERE until <= $1 \
+                          ORDER BY number LIMIT $2 FOR UPDATE SKIP LOCKED)";
+            let query = sqlx::query(delete).bind(signed(now)).bind(i64::from(batch));
+            let told = query.execute(&self.pool).await.map_err(|why| fault::error(&why))?.rows_affected();
+            Ok(families + told)
         })
     }
 }
 
-const REVOKE: &str = "UPDATE families SET revoked = $1 WHERE family = $2 AND revoked IS NULL";
-
 impl PostgresStore {
     async fn begin_once(&self, new: &NewFamily) -> Result<(), Fault> {
         let mut transaction = self.begin().await?;
+        // Whoever disables the account waits until this is done, and ends it then, or is done before.
+        let select = sqlx::query("SELECT disabled FROM accounts WHERE account = $1 FOR SHARE");
+        let row = select.bind(new.account.as_bytes().to_vec()).fetch_optional(&mut *transaction).await?;
+        let row = row.ok_or_else(|| Error::from(ErrorCode::Unauthenticated))?;
+        if !is_null(&row, 0)? {
+            return Err(Error::from(ErrorCode::AccountDisabled).into());
+        }
         sqlx::query("INSERT INTO families (family, account, device, expires) VALUES ($1, $2, $3, $4)")
             .bind(new.family.0.to_vec())
             .bind(new.account.as_bytes().to_vec())
@@ -61,6 +69,12 @@ impl PostgresStore {
             .execute(&mut *transaction)
             .await?;
         insert_token(&mut transaction, &new.family, &new.refresh, new.expires).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn revoke_once(&self, family: &FamilyId, now: u64) -> Result<(), Fault> {
+        let mut transaction = self.begin().await?;
+        end_family(&mut transaction, family, now).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -118,7 +132,7 @@ async fn exchange(
         }
         Rotation::Repeated { family, .. } => succeed(connection, family, &new, expires).await?,
         Rotation::Reused(family) => {
-            sqlx::query(REVOKE).bind(signed(now)).bind(family.0.to_vec()).execute(connection).await?;
+            end_family(connection, family, now).await?;
         }
         Rotation::Unknown | Rotation::Expired | Rotation::Revoked => {}
     }

@@ -8,7 +8,9 @@ use susurro_protocol::{AccountId, AccountName, DeviceId, ErrorCode};
 
 use super::SqliteStore;
 use super::fault::{self, Fault};
-use super::rows::{bytes, certificate, damaged, fixed, list, number, optional_text, salt, signed, text};
+use super::rows::{
+    bytes, certificate, damaged, fixed, list, number, optional_number, optional_text, salt, signed, text,
+};
 use crate::domain::Error;
 use crate::domain::account::{Account, Credentials, Device, NewAccount, Role, StoredList, Verifier};
 use crate::ports::{Accounts, Answer, Devices};
@@ -20,7 +22,7 @@ impl Accounts for SqliteStore {
 
     fn by_id(&self, id: AccountId) -> Answer<'_, Option<Account>> {
         Box::pin(async move {
-            let select = "SELECT account, name, display_name, role, created FROM accounts WHERE account = ?";
+            let select = "SELECT account, name, display_name, role, created, disabled FROM accounts WHERE account = ?";
             let query = sqlx::query(select).bind(id.as_bytes().to_vec());
             let row = query.fetch_optional(&self.readers).await.map_err(|why| fault::error(&why))?;
             row.as_ref().map(account).transpose()
@@ -29,7 +31,7 @@ impl Accounts for SqliteStore {
 
     fn by_name<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<Account>> {
         Box::pin(async move {
-            let select = "SELECT account, name, display_name, role, created FROM accounts WHERE name = ?";
+            let select = "SELECT account, name, display_name, role, created, disabled FROM accounts WHERE name = ?";
             let query = sqlx::query(select).bind(name.as_str());
             let row = query.fetch_optional(&self.readers).await.map_err(|why| fault::error(&why))?;
             row.as_ref().map(account).transpose()
@@ -58,7 +60,7 @@ impl Accounts for SqliteStore {
 
     fn search<'a>(&'a self, prefix: &'a str, after: &'a str, limit: u32) -> Answer<'a, Vec<Account>> {
         Box::pin(async move {
-            let select = "SELECT account, name, display_name, role, created FROM accounts \
+            let select = "SELECT account, name, display_name, role, created, disabled FROM accounts \
                           WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?";
             let end = crate::domain::account::after_prefix(prefix);
             let query = sqlx::query(select).bind(prefix).bind(end).bind(after).bind(limit);
@@ -93,7 +95,7 @@ impl Devices for SqliteStore {
 }
 
 async fn register(connection: &mut SqliteConnection, new: NewAccount) -> Result<(), Fault> {
-    let NewAccount { account, stretch, verifier, list } = new;
+    let NewAccount { account, stretch, verifier, list, invite } = new;
     let id = account.id.as_bytes().to_vec();
     let taken = sqlx::query("SELECT account = ?1 FROM accounts WHERE account = ?1 OR name = ?2")
         .bind(&id)
@@ -105,6 +107,9 @@ async fn register(connection: &mut SqliteConnection, new: NewAccount) -> Result<
     if !taken.is_empty() {
         let code = if exists { ErrorCode::AccountExists } else { ErrorCode::NameTaken };
         return Err(Error::from(code).into());
+    }
+    if let Some(invite) = invite {
+        super::administration::use_invite(connection, &invite, account.created).await?;
     }
     sqlx::query(
         "INSERT INTO accounts (account, name, display_name, role, created, scheme, salt, memory_kib, passes, lanes, \
@@ -145,7 +150,7 @@ async fn register(connection: &mut SqliteConnection, new: NewAccount) -> Result<
     Ok(())
 }
 
-/// The columns account, name, display_name, role, created.
+/// The columns account, name, display_name, role, created, disabled.
 fn account(row: &SqliteRow) -> Result<Account, Error> {
     Ok(Account {
         id: AccountId::from_bytes(fixed(row, 0)?),
@@ -153,6 +158,7 @@ fn account(row: &SqliteRow) -> Result<Account, Error> {
         display_name: optional_text(row, 2)?,
         role: Role::of_name(&text(row, 3)?),
         created: number(row, 4)?,
+        disabled: optional_number(row, 5)?,
     })
 }
 

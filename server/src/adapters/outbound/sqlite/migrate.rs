@@ -20,7 +20,13 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(migrations! {
         1 "0001_relay";
         2 "0002_refresh_grace";
+        3 "0003_accounts";
     })
+}
+
+/// The version of the schema that this program works with.
+pub(super) fn latest() -> i64 {
+    migrator().iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
 fn migration(version: i64, name: &'static str, kind: MigrationType, sql: &'static str) -> Migration {

@@ -1,6 +1,7 @@
 //! The store of an embedded relay: one SQLite file, one writer, a few readers.
 
 mod accounts;
+mod administration;
 mod chats;
 mod deposit;
 mod fault;
@@ -14,9 +15,10 @@ mod writer;
 
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::SqlitePool;
+use sqlx::{SqliteConnection, SqlitePool};
 use susurro_protocol::ChatId;
 
 pub use migrate::{migrate_down, migrate_up};
@@ -36,6 +38,8 @@ pub struct SqliteStore {
     writer: Writer,
     rosters: Mutex<HashMap<ChatId, Arc<Roster>>>,
     revoked: Arc<Mutex<HashSet<FamilyId>>>,
+    /// Up to which row of `revocations` they are known here.
+    revocations_read: AtomicI64,
 }
 
 impl SqliteStore {
@@ -46,10 +50,33 @@ impl SqliteStore {
     ///
     /// [`OpenError`] says what is wrong with the file; nothing is overwritten.
     pub async fn open(options: &Options, commits: Arc<dyn Commits>) -> Result<Self, OpenError> {
-        let (connection, readers) = open::open(options).await?;
-        let revoked = sessions::load_revoked(&readers).await.map_err(|why| OpenError::read(options, &why))?;
+        Self::with(open::open(options).await?, options, commits).await
+    }
+
+    /// Opens a database that a relay may be working on at this moment, for changes that it hears of
+    /// by itself. Nothing of the file or its schema is made or mended.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], also for a schema of another version.
+    pub async fn open_beside(options: &Options, commits: Arc<dyn Commits>) -> Result<Self, OpenError> {
+        Self::with(open::open_beside(options).await?, options, commits).await
+    }
+
+    async fn with(
+        (connection, readers): (SqliteConnection, SqlitePool),
+        options: &Options,
+        commits: Arc<dyn Commits>,
+    ) -> Result<Self, OpenError> {
+        let (revoked, read) = sessions::load_revoked(&readers).await.map_err(|why| OpenError::read(options, &why))?;
         let writer = Writer::start(connection, options.mailbox_max, commits);
-        Ok(Self { readers, writer, rosters: Mutex::default(), revoked: Arc::new(Mutex::new(revoked)) })
+        Ok(Self {
+            readers,
+            writer,
+            rosters: Mutex::default(),
+            revoked: Arc::new(Mutex::new(revoked)),
+            revocations_read: AtomicI64::new(read),
+        })
     }
 
     /// Writes what waits and closes the file.

@@ -1,5 +1,6 @@
 //! Opening the file: new, present, damaged, or from the future.
 
+use std::cmp::Ordering;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool};
 
-use super::migrate::migrate_up;
+use super::migrate::{latest, migrate_up};
 
 /// Readers beside the one writer: reads are short, and a core more would find no work.
 const READERS: u32 = 3;
@@ -85,7 +86,12 @@ pub(super) async fn open(options: &Options) -> Result<(SqliteConnection, SqliteP
     let mut writer = connect(&write_options(options), path).await?;
     migrate_up(&mut writer).await.map_err(|error| migration_failed(path, &error))?;
 
-    let readers = SqlitePoolOptions::new()
+    let readers = readers(path).await?;
+    Ok((writer, readers))
+}
+
+async fn readers(path: &Path) -> Result<SqlitePool, OpenError> {
+    SqlitePoolOptions::new()
         .max_connections(READERS)
         .min_connections(1)
         .idle_timeout(None)
@@ -93,7 +99,27 @@ pub(super) async fn open(options: &Options) -> Result<(SqliteConnection, SqliteP
         .test_before_acquire(false)
         .connect_with(base_options(path).pragma("query_only", "ON"))
         .await
-        .map_err(|error| failed(path, &error))?;
+        .map_err(|error| failed(path, &error))
+}
+
+/// Opens a database that a relay may be working on at this moment: the same connections, but the
+/// schema is taken as it is, and has to be this version's.
+pub(super) async fn open_beside(options: &Options) -> Result<(SqliteConnection, SqlitePool), OpenError> {
+    let path = &options.path;
+    fs::metadata(path).map_err(|error| unusable(path, &error))?;
+    let mut writer = connect(&write_options(options), path).await?;
+    let select = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
+    let row = sqlx::query(select).fetch_one(&mut writer).await;
+    let version: i64 = row.and_then(|row| row.try_get(0)).map_err(|error| failed(path, &error))?;
+    match version.cmp(&latest()) {
+        Ordering::Greater => return Err(OpenError::FromTheFuture { path: path.clone(), version }),
+        Ordering::Less => {
+            let why = "an older version wrote it; start this version's relay on it first".to_owned();
+            return Err(OpenError::Unusable { path: path.clone(), why });
+        }
+        Ordering::Equal => {}
+    }
+    let readers = readers(path).await?;
     Ok((writer, readers))
 }
 

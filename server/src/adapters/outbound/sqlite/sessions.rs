@@ -5,27 +5,40 @@ use std::sync::PoisonError;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection, SqlitePool};
-use susurro_protocol::{AccountId, DeviceId};
+use susurro_protocol::{AccountId, DeviceId, ErrorCode};
 
 use super::SqliteStore;
+use super::administration::tell_of;
 use super::fault::{self, Fault};
 use super::rows::{fixed, is_null, number, signed};
 use crate::domain::Error;
 use crate::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation, ShownToken, Standing, rotate};
 use crate::ports::{Answer, Sessions};
 
-/// Families that were ended and might still be shown in an access token. They stay in memory, a
-/// few bytes each, because every request asks.
-pub(super) async fn load_revoked(readers: &SqlitePool) -> Result<HashSet<FamilyId>, Error> {
-    let query = sqlx::query("SELECT family FROM families WHERE revoked IS NOT NULL");
+/// Families that were ended and might still be shown in an access token, and the last row that told of
+/// one. They stay in memory, a few bytes each, because every request asks.
+pub(super) async fn load_revoked(readers: &SqlitePool) -> Result<(HashSet<FamilyId>, i64), Error> {
+    let query = sqlx::query("SELECT number, family FROM revocations");
     let rows = query.fetch_all(readers).await.map_err(|why| fault::error(&why))?;
-    rows.iter().map(|row| fixed(row, 0).map(FamilyId)).collect()
+    let mut last = 0;
+    let mut families = HashSet::with_capacity(rows.len());
+    for row in &rows {
+        last = last.max(signed(number(row, 0)?));
+        families.insert(FamilyId(fixed(row, 1)?));
+    }
+    Ok((families, last))
 }
 
 impl Sessions for SqliteStore {
     fn begin(&self, new: NewFamily) -> Answer<'_, ()> {
         self.writer.change(move |connection| {
             Box::pin(async move {
+                let select = sqlx::query("SELECT disabled FROM accounts WHERE account = ?");
+                let row = select.bind(new.account.as_bytes().to_vec()).fetch_optional(&mut *connection).await?;
+                let row = row.ok_or_else(|| Error::from(ErrorCode::Unauthenticated))?;
+                if !is_null(&row, 0)? {
+                    return Err(Error::from(ErrorCode::AccountDisabled).into());
+                }
                 sqlx::query("INSERT INTO families (family, account, device, expires) VALUES (?, ?, ?, ?)")
                     .bind(new.family.0.to_vec())
                     .bind(new.account.as_bytes().to_vec())
@@ -76,21 +89,24 @@ impl Sessions for SqliteStore {
             move |connection| {
                 Box::pin(async move {
                     let delete = "DELETE FROM families WHERE family IN \
-                                  (SELECT family FROM families WHERE expires <= ? ORDER BY expires LIMIT ?) \
-                                  RETURNING family";
+                                  (SELECT family FROM families WHERE expires <= ? ORDER BY expires LIMIT ?)";
+                    let query = sqlx::query(delete).bind(signed(now)).bind(batch);
+                    let families = query.execute(&mut *connection).await?.rows_affected();
+                    let delete = "DELETE FROM revocations WHERE number IN \
+                                  (SELECT number FROM revocations WHERE until <= ? ORDER BY number LIMIT ?) RETURNING family";
                     let rows = sqlx::query(delete).bind(signed(now)).bind(batch).fetch_all(connection).await?;
-                    let families: Result<Vec<_>, Error> = rows.iter().map(|row| fixed(row, 0).map(FamilyId)).collect();
-                    Ok(families?)
+                    let told: Result<Vec<_>, Error> = rows.iter().map(|row| fixed(row, 0).map(FamilyId)).collect();
+                    Ok((families, told?))
                 })
             },
-            move |families: &Vec<FamilyId>| {
+            move |(_, told): &(u64, Vec<FamilyId>)| {
                 let mut revoked = revoked.lock().unwrap_or_else(PoisonError::into_inner);
-                families.iter().for_each(|family| {
+                told.iter().for_each(|family| {
                     revoked.remove(family);
                 });
             },
         );
-        Box::pin(async move { Ok(gone.await?.len() as u64) })
+        Box::pin(async move { gone.await.map(|(families, told)| families + told.len() as u64) })
     }
 }
 
@@ -177,10 +193,10 @@ async fn insert_token(
 }
 
 async fn mark_revoked(connection: &mut SqliteConnection, family: &FamilyId, now: u64) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE families SET revoked = ? WHERE family = ? AND revoked IS NULL")
-        .bind(signed(now))
-        .bind(family.0.to_vec())
-        .execute(connection)
-        .await?;
+    let update = sqlx::query("UPDATE families SET revoked = ? WHERE family = ? AND revoked IS NULL");
+    let update = update.bind(signed(now)).bind(family.0.to_vec());
+    if update.execute(&mut *connection).await?.rows_affected() > 0 {
+        tell_of(connection, family, now).await?;
+    }
     Ok(())
 }

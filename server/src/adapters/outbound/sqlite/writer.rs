@@ -28,7 +28,7 @@ const QUEUE_MAX: usize = 8 * BATCH_MAX;
 const QUEUE_KIB: u32 = 64 * 1024;
 
 /// A piece of work inside a transaction.
-type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'c>>;
+pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'c>>;
 
 /// The way to the one writing connection.
 pub(super) struct Writer {

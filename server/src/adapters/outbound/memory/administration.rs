@@ -1,0 +1,81 @@
+//! The administration and invites ports.
+
+use susurro_protocol::AccountId;
+
+use super::{MemoryStore, Registered, State, done};
+use crate::domain::account::Role;
+use crate::domain::invite::{Invite, InviteHash, InviteId};
+use crate::domain::token::FamilyId;
+use crate::ports::{Administration, Answer, Invites};
+
+impl State {
+    fn change(&mut self, account: AccountId, change: impl FnOnce(&mut Registered)) {
+        if let Some(registered) = self.accounts.values_mut().find(|registered| registered.account.id == account) {
+            change(registered);
+        }
+    }
+
+    /// Ends the logins of an account, but for `kept`.
+    pub(super) fn end_families(&mut self, account: AccountId, kept: Option<FamilyId>) -> Vec<FamilyId> {
+        let of_account =
+            self.families.iter_mut().filter(|(id, family)| family.account == account && Some(**id) != kept);
+        let open = of_account.filter(|(_, family)| !family.revoked);
+        open.map(|(id, family)| {
+            family.revoked = true;
+            *id
+        })
+        .collect()
+    }
+}
+
+impl Administration for MemoryStore {
+    fn disable(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        let mut state = self.state();
+        state.change(account, |registered| {
+            registered.account.disabled.get_or_insert(now);
+        });
+        done(Ok(state.end_families(account, None)))
+    }
+
+    fn enable(&self, account: AccountId) -> Answer<'_, ()> {
+        self.state().change(account, |registered| registered.account.disabled = None);
+        done(Ok(()))
+    }
+
+    fn set_role(&self, account: AccountId, role: Role) -> Answer<'_, ()> {
+        self.state().change(account, |registered| registered.account.role = role);
+        done(Ok(()))
+    }
+
+    fn ended_elsewhere(&self) -> Answer<'_, Vec<FamilyId>> {
+        // Nobody else has this memory.
+        done(Ok(Vec::new()))
+    }
+}
+
+impl Invites for MemoryStore {
+    fn create_invite(&self, invite: Invite) -> Answer<'_, ()> {
+        self.state().invites.insert(invite.hash, invite);
+        done(Ok(()))
+    }
+
+    fn invite(&self, hash: InviteHash) -> Answer<'_, Option<Invite>> {
+        done(Ok(self.state().invites.get(&hash).cloned()))
+    }
+
+    fn invites(&self, after: Option<InviteId>, limit: u32) -> Answer<'_, Vec<Invite>> {
+        let state = self.state();
+        let later = state.invites.values().filter(|invite| after.is_none_or(|after| invite.hash.id() > after));
+        done(Ok(later.take(limit as usize).cloned().collect()))
+    }
+
+    fn revoke_invite(&self, id: InviteId, now: u64) -> Answer<'_, bool> {
+        let mut state = self.state();
+        let mut found = false;
+        for invite in state.invites.values_mut().filter(|invite| invite.hash.id() == id) {
+            invite.revoked.get_or_insert(now);
+            found = true;
+        }
+        done(Ok(found))
+    }
+}

@@ -1,0 +1,234 @@
+//! The administration and invites ports.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+use susurro_protocol::limits::ACCESS_SECONDS;
+use susurro_protocol::{AccountId, ErrorCode};
+
+use super::fault::{self, Fault};
+use super::rows::{fixed, number, optional_number, optional_text, signed};
+use super::{PostgresStore, retried};
+use crate::domain::Error;
+use crate::domain::account::Role;
+use crate::domain::invite::{Invite, InviteHash, InviteId};
+use crate::domain::token::FamilyId;
+use crate::ports::{Administration, Answer, Invites};
+
+/// Rows before the last one that are read again: numbers are given out in order, but transactions
+/// end in any.
+const OVERLAP: u64 = 1000;
+
+/// Rows of `revocations` that were read.
+#[derive(Default)]
+pub(super) struct Read(Mutex<Numbers>);
+
+#[derive(Default)]
+struct Numbers {
+    last: u64,
+    /// Those of the overlap.
+    known: HashSet<u64>,
+}
+
+impl Read {
+    fn from(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).last.saturating_sub(OVERLAP)
+    }
+
+    /// Whether this row is a new one.
+    fn add(&self, number: u64) -> bool {
+        let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        numbers.last = numbers.last.max(number);
+        let from = numbers.last.saturating_sub(OVERLAP);
+        numbers.known.retain(|known| *known > from);
+        number > from && numbers.known.insert(number)
+    }
+}
+
+impl Administration for PostgresStore {
+    fn disable(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        Box::pin(async move { retried!(self.disable_once(account, now)) })
+    }
+
+    fn enable(&self, account: AccountId) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let update = sqlx::query("UPDATE accounts SET disabled = NULL WHERE account = $1");
+            let update = update.bind(account.as_bytes().to_vec());
+            update.execute(&self.pool).await.map(|_| ()).map_err(|why| fault::error(&why))
+        })
+    }
+
+    fn set_role(&self, account: AccountId, role: Role) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let update = sqlx::query("UPDATE accounts SET role = $1 WHERE account = $2");
+            let update = update.bind(role.as_str()).bind(account.as_bytes().to_vec());
+            update.execute(&self.pool).await.map(|_| ()).map_err(|why| fault::error(&why))
+        })
+    }
+
+    fn ended_elsewhere(&self) -> Answer<'_, Vec<FamilyId>> {
+        Box::pin(async move {
+            let query = sqlx::query("SELECT number, family FROM revocations WHERE number > $1 ORDER BY number");
+            let query = query.bind(signed(self.revocations.from()));
+            let rows = query.fetch_all(&self.pool).await.map_err(|why| fault::error(&why))?;
+            let mut found = Vec::new();
+            for row in &rows {
+                if self.revocations.add(number(row, 0)?) {
+                    found.push(FamilyId(fixed(row, 1)?));
+                }
+            }
+            Ok(found)
+        })
+    }
+}
+
+impl Invites for PostgresStore {
+    fn create_invite(&self, invite: Invite) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let insert = "INSERT INTO invites (invite, uses, used, note, created, expires, revoked) \
+                          VALUES ($1, $2, $3, $4, $5, $6, $7)";
+            sqlx::query(insert)
+                .bind(invite.hash.0.to_vec())
+                .bind(i64::from(invite.uses))
+                .bind(i64::from(invite.used))
+                .bind(invite.note)
+                .bind(signed(invite.created))
+                .bind(invite.expires.map(signed))
+                .bind(invite.revoked.map(signed))
+                .execute(&self.pool)
+                .await
+                .map(|_| ())
+                .map_err(|why| fault::error(&why))
+        })
+    }
+
+    fn invite(&self, hash: InviteHash) -> Answer<'_, Option<Invite>> {
+        Box::pin(async move {
+            let select = "SELECT invite, uses, used, note, created, expires, revoked FROM invites WHERE invite = $1";
+            let query = sqlx::query(select).bind(hash.0.to_vec());
+            let row = query.fetch_optional(&self.pool).await.map_err(|why| fault::error(&why))?;
+            row.as_ref().map(invite).transpose()
+        })
+    }
+
+    fn invites(&self, after: Option<InviteId>, limit: u32) -> Answer<'_, Vec<Invite>> {
+        Box::pin(async move {
+            let select = "SELECT invite, uses, used, note, created, expires, revoked FROM invites \
+                          WHERE invite > $1 ORDER BY invite LIMIT $2";
+            let query = sqlx::query(select).bind(last_of(after)).bind(i64::from(limit));
+            let rows = query.fetch_all(&self.pool).await.map_err(|why| fault::error(&why))?;
+            rows.iter().map(invite).collect()
+        })
+    }
+
+    fn revoke_invite(&self, id: InviteId, now: u64) -> Answer<'_, bool> {
+        Box::pin(async move {
+            let update = "UPDATE invites SET revoked = coalesce(revoked, $1) WHERE invite >= $2 AND invite <= $3";
+            let update = sqlx::query(update).bind(signed(now)).bind(id.0.to_vec()).bind(last_of(Some(id)));
+            let done = update.execute(&self.pool).await.map_err(|why| fault::error(&why))?;
+            Ok(done.rows_affected() > 0)
+        })
+    }
+}
+
+/// The last hash that begins with an identifier; before all others without one.
+fn last_of(id: Option<InviteId>) -> Vec<u8> {
+    id.map(|id| [&id.0[..], &[0xff; 24]].concat()).unwrap_or_default()
+}
+
+fn invite(row: &PgRow) -> Result<Invite, Error> {
+    let count = |column| number(row, column).map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+    Ok(Invite {
+        hash: InviteHash(fixed(row, 0)?),
+        uses: count(1)?,
+        used: count(2)?,
+        note: optional_text(row, 3)?,
+        created: number(row, 4)?,
+        expires: optional_number(row, 5)?,
+        revoked: optional_number(row, 6)?,
+    })
+}
+
+impl PostgresStore {
+    async fn disable_once(&self, account: AccountId, now: u64) -> Result<Vec<FamilyId>, Fault> {
+        let mut transaction = self.begin().await?;
+        // The row stays locked until the end: no login of it begins meanwhile.
+        sqlx::query("UPDATE accounts SET disabled = coalesce(disabled, $1) WHERE account = $2")
+            .bind(signed(now))
+            .bind(account.as_bytes().to_vec())
+            .execute(&mut *transaction)
+            .await?;
+        let ended = end_families(&mut transaction, account, None, now).await?;
+        transaction.commit().await?;
+        Ok(ended)
+    }
+}
+
+/// Counts one registration with an invite. Its row is locked until the transaction ends.
+pub(super) async fn use_invite(connection: &mut PgConnection, hash: &InviteHash, now: u64) -> Result<(), Fault> {
+    let update = "UPDATE invites SET used = used + 1 WHERE invite = $1 AND used < uses AND revoked IS NULL \
+                  AND (expires IS NULL OR expires > $2)";
+    let done = sqlx::query(update).bind(hash.0.to_vec()).bind(signed(now)).execute(connection).await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::from(ErrorCode::InvalidInvite).into()) }
+}
+
+/// Ends the logins of an account, but for `kept`.
+pub(super) async fn end_families(
+    connection: &mut PgConnection,
+    account: AccountId,
+    kept: Option<FamilyId>,
+    now: u64,
+) -> Result<Vec<FamilyId>, Fault> {
+    let update = "UPDATE families SET revoked = $1 WHERE account = $2 AND family IS DISTINCT FROM $3 \
+                  AND revoked IS NULL RETURNING family";
+    let rows = sqlx::query(update)
+        .bind(signed(now))
+        .bind(account.as_bytes().to_vec())
+        .bind(kept.map(|family| family.0.to_vec()))
+        .fetch_all(&mut *connection)
+        .await?;
+    let families: Result<Vec<_>, Error> = rows.iter().map(|row| fixed(row, 0).map(FamilyId)).collect();
+    let families = families?;
+    for family in &families {
+        tell_of(connection, family, now).await?;
+    }
+    Ok(families)
+}
+
+/// Ends a family, unless it is ended already.
+pub(super) async fn end_family(connection: &mut PgConnection, family: &FamilyId, now: u64) -> Result<(), sqlx::Error> {
+    let update = sqlx::query("UPDATE families SET revoked = $1 WHERE family = $2 AND revoked IS NULL");
+    let update = update.bind(signed(now)).bind(family.0.to_vec());
+    if update.execute(&mut *connection).await?.rows_affected() > 0 {
+        tell_of(connection, family, now).await?;
+    }
+    Ok(())
+}
+
+/// Leaves word of an ended family for every node.
+async fn tell_of(connection: &mut PgConnection, family: &FamilyId, now: u64) -> Result<(), sqlx::Error> {
+    // One second more than the tokens live: theirs is counted in whole seconds.
+    sqlx::query("INSERT INTO revocations (family, until) VALUES ($1, $2)")
+        .bind(family.0.to_vec())
+        .bind(signed(now + (ACCESS_SECONDS + 1) * 1000))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_become_visible_late_are_not_missed_and_none_is_new_twice() {
+        let read = Read::default();
+        assert!(read.add(1) && read.add(3));
+        assert!(read.add(2), "it was given out before 3 and committed after it");
+        assert!(!read.add(3) && !read.add(1));
+        assert!(read.add(5000) && !read.add(3));
+        assert_eq!(read.from(), 4000);
+    }
+}
