@@ -2,6 +2,7 @@
 //! fresh machine and says what it is about to do before anything long begins.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the parts of a command-line program")]
 
+pub mod bench;
 pub mod check;
 pub mod configuration;
 pub mod corpus;

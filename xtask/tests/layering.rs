@@ -95,7 +95,15 @@ const CONFORMANCE: CrateRules = CrateRules {
     layers: &[],
 };
 
-const CRATES: [&CrateRules; 5] = [&PROTOCOL, &SERVER, &CLIENT_CORE, &CLIENT_TUI, &CONFORMANCE];
+// Measures the relay as a process; writes accounts by the relay's own store. Nobody uses it.
+const BENCH: CrateRules = CrateRules {
+    folder: "bench",
+    may_use: &["susurro_bench", "susurro_server", "susurro_protocol"],
+    forbidden: &["susurro_client_core"],
+    layers: &[],
+};
+
+const CRATES: [&CrateRules; 6] = [&PROTOCOL, &SERVER, &CLIENT_CORE, &CLIENT_TUI, &CONFORMANCE, &BENCH];
 
 #[test]
 fn no_arrow_of_the_code_points_the_wrong_way() {
@@ -111,9 +119,10 @@ fn no_arrow_of_the_code_points_the_wrong_way() {
 #[test]
 fn the_manifests_name_no_crate_that_the_arrows_forbid() {
     for (folder, forbidden) in [
-        ("protocol", &["susurro-server", "susurro-client-core", "susurro ", "tokio", "sqlx"][..]),
-        ("server", &["susurro-client-core", "susurro "][..]),
+        ("protocol", &["susurro-server", "susurro-client-core", "susurro-bench", "susurro ", "tokio", "sqlx"][..]),
+        ("server", &["susurro-client-core", "susurro-bench", "susurro "][..]),
         ("client-core", &["susurro-server", "susurro "][..]),
+        ("bench", &["susurro-client-core", "susurro "][..]),
         ("client-tui", &["susurro-server"][..]),
     ] {
         let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
