@@ -138,6 +138,8 @@ error_codes! {
     NoPrekeys = 4004, "no-prekeys", "the device has published no prekeys";
     /// The same message id with other contents.
     MessageIdReused = 4005, "message-id-reused", "the message id was used for another message";
+    /// The configuration has another version than the one that the change is based on.
+    ConfigConflict = 4006, "config-conflict", "the configuration was changed meanwhile";
 
     /// A fault of the relay.
     Internal = 5001, "internal", "the relay failed";

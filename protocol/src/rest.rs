@@ -14,6 +14,7 @@ use crate::event::Deliver;
 use crate::ids::{AccountId, AccountName, ChatId, DeviceId, MailboxSeq, MessageId, PrekeyId};
 use crate::keys::OneTimePrekey;
 use crate::signed::SignedBytes;
+use crate::version::SUITE;
 
 /// A signed object as base64url of its msgpack bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -481,6 +482,55 @@ pub struct Chat {
     pub members: Vec<ChatMember>,
     /// When it was opened.
     pub created: u64,
+    /// What its members have agreed on, as the relay knows it.
+    pub config: ChatConfig,
+}
+
+/// What the relay keeps of a chat's settings. It is what the relay acts on, and no proof for anybody: what clients do
+/// with their own messages they agree on end to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChatConfig {
+    /// From 1, one more with each change.
+    pub version: u64,
+    /// Cipher suite.
+    pub suite: u16,
+    /// Seconds for which a message may wait; 0 for the relay's longest.
+    pub disappear_after: u32,
+    /// Who changed it last; nobody as long as it is as it was made.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")] // null, but not missing (ENC-8)
+    pub changed_by: Option<AccountId>,
+    /// When, in milliseconds since 1970.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub changed: Option<u64>,
+}
+
+impl ChatConfig {
+    /// What a new chat begins with.
+    pub const INITIAL: Self = Self { version: 1, suite: SUITE, disappear_after: 0, changed_by: None, changed: None };
+}
+
+/// `PATCH /chats/{id}/config`. What is left out stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConfigureChat {
+    /// The version that the change is based on.
+    pub version: u64,
+    /// Cipher suite.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u16, required = false))]
+    pub suite: Option<u16>,
+    /// Seconds for which a message may wait; 0 for the relay's longest.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u32, required = false))]
+    pub disappear_after: Option<u32>,
+}
+
+/// A member that may be left out, but is not null when it is there.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A member of a chat.
@@ -525,6 +575,30 @@ pub struct PostedMessage {
     pub message: MessageId,
     /// When it was stored.
     pub stored_at: u64,
+}
+
+/// `POST /chats/{id}/messages/ack`: these are durable at the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AcknowledgeMessages {
+    /// The last position of the chat that the device needs no more.
+    pub up_to: MailboxSeq,
+    /// The device's signature over [`acknowledgement_proof`]: a token alone destroys nothing.
+    pub proof: Fixed<64>,
+}
+
+/// What a device signs when it acknowledges over REST, under
+/// [`Label::Acknowledgement`](crate::signed::Label::Acknowledgement): relay key, account, device, chat, and the position
+/// in eight bytes. Showing it again changes nothing, since positions never come back.
+#[must_use]
+pub fn acknowledgement_proof(
+    relay_key: &[u8; 32],
+    account: &AccountId,
+    device: &DeviceId,
+    chat: &ChatId,
+    up_to: MailboxSeq,
+) -> Vec<u8> {
+    [&relay_key[..], account.as_bytes(), device.as_bytes(), chat.as_bytes(), &up_to.to_be_bytes()].concat()
 }
 
 /// `limit` of a query: any whole number, far ones taken to the nearer end of 32 bits, so that none is refused for

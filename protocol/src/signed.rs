@@ -29,13 +29,15 @@ pub enum Label {
     Welcome,
     /// A device proves itself at login.
     Login,
+    /// A device acknowledges messages over REST.
+    Acknowledgement,
     /// A relay announces something to everybody.
     Announcement,
 }
 
 impl Label {
     /// All labels; a test tries a signature of each as each other.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DeviceCertificate,
         Self::DeviceList,
         Self::SignedPrekey,
@@ -44,6 +46,7 @@ impl Label {
         Self::Hello,
         Self::Welcome,
         Self::Login,
+        Self::Acknowledgement,
         Self::Announcement,
     ];
 
@@ -59,6 +62,7 @@ impl Label {
             Self::Hello => "susurro/v1/hello",
             Self::Welcome => "susurro/v1/welcome",
             Self::Login => "susurro/v1/login",
+            Self::Acknowledgement => "susurro/v1/acknowledgement",
             Self::Announcement => "susurro/v1/announcement",
         }
     }

@@ -133,6 +133,9 @@ fn the_members_of_requests_and_answers_are_those_of_the_code() {
         ("claimed", "ClaimResponse"),
         ("chat", "Chat"),
         ("post-message", "PostMessage"),
+        ("chat-config", "ChatConfig"),
+        ("configure-chat", "ConfigureChat"),
+        ("acknowledge-messages", "AcknowledgeMessages"),
     ];
     for sample in samples().iter().filter(|sample| sample.target == "rest") {
         let Some((_, structure)) = names.iter().find(|(name, _)| *name == sample.name) else { continue };

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList};
 use susurro_protocol::limits::{ACCESS_SECONDS, REFRESH_GRACE_SECONDS};
-use susurro_protocol::rest::{AUTH_SCHEME, StretchParams};
+use susurro_protocol::rest::{AUTH_SCHEME, ChatConfig, StretchParams};
 use susurro_protocol::version::SUITE;
 use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
 use susurro_server::adapters::outbound::memory::MemoryStore;
@@ -107,7 +107,11 @@ contract!(
     an_account_is_registered_once_under_one_name_with_its_device,
     accounts_are_found_by_their_prefix_in_order,
     a_direct_chat_is_opened_once_and_has_a_roster,
+    a_configuration_is_replaced_from_its_version_alone,
+    who_has_left_a_chat_has_none_until_it_is_opened_again,
+    chats_come_in_order_while_others_are_opened,
     positions_rise_by_one_and_never_come_back,
+    a_chat_is_acknowledged_alone_and_up_to_a_position,
     a_message_id_stands_for_one_content,
     a_mailbox_takes_all_of_a_message_or_nothing,
     reading_is_bounded_in_number_and_bytes,
@@ -260,6 +264,81 @@ async fn a_direct_chat_is_opened_once_and_has_a_roster(bench: Bench) {
     assert_eq!(bench.store.roster(nowhere).await, Ok(None));
 }
 
+async fn a_configuration_is_replaced_from_its_version_alone(bench: Bench) {
+    let (alice, bob, chat) = talkers(&bench).await;
+    let config = async || bench.store.chat(chat).await.unwrap().unwrap().config;
+    assert_eq!(config().await, ChatConfig::INITIAL);
+    assert_eq!(bench.store.roster(chat).await.unwrap().unwrap().disappear_after, 0);
+    let next = ChatConfig { version: 2, suite: 1, disappear_after: 60, changed_by: Some(bob), changed: Some(12) };
+    assert_eq!(bench.store.configure(chat, 2, next).await, Ok(false));
+    assert_eq!(bench.store.configure(chat, 1, next).await, Ok(true));
+    assert_eq!(bench.store.configure(chat, 1, ChatConfig { disappear_after: 5, ..next }).await, Ok(false));
+    assert_eq!(config().await, next);
+    assert_eq!(bench.store.of_account(alice, None, 1).await.unwrap()[0].config, next);
+    assert_eq!(bench.store.roster(chat).await.unwrap().unwrap().disappear_after, 60, "also what was kept in memory");
+    assert_eq!(bench.store.configure(ChatId::from_bytes([0; 16]), 1, next).await, Ok(false));
+
+    // Of many at once one is made.
+    let changes: Vec<_> = (0..20)
+        .map(|seconds| {
+            let store = bench.store.clone();
+            let config = ChatConfig { version: 3, disappear_after: seconds, ..next };
+            tokio::spawn(async move { store.configure(chat, 2, config).await.unwrap() })
+        })
+        .collect();
+    let mut made = Vec::new();
+    for (seconds, change) in (0..20).zip(changes) {
+        if change.await.unwrap() {
+            made.push(seconds);
+        }
+    }
+    assert_eq!(made, [config().await.disappear_after]);
+}
+
+async fn who_has_left_a_chat_has_none_until_it_is_opened_again(bench: Bench) {
+    let (alice, bob, chat) = talkers(&bench).await;
+    assert!(bench.store.roster(chat).await.unwrap().is_some());
+    bench.store.leave(chat, bob, 20).await.unwrap();
+    assert_eq!(bench.store.roster(chat).await, Ok(None));
+    assert_eq!(bench.store.of_account(bob, None, 10).await, Ok(vec![]));
+    let seen = bench.store.of_account(alice, None, 10).await.unwrap();
+    assert_eq!((seen.len(), seen[0].members.len(), seen[0].left.clone()), (1, 2, vec![bob]));
+    let record = bench.store.chat(chat).await.unwrap().unwrap();
+    assert!(record.is_of(&alice) && !record.is_of(&bob));
+    let (again, made) = bench.store.open_direct(chat, [alice, bob], 30).await.unwrap();
+    assert_eq!((again.left, again.created, made), (vec![], 9, false));
+    assert!(bench.store.roster(chat).await.unwrap().is_some());
+    assert_eq!(bench.store.of_account(bob, None, 10).await.unwrap().len(), 1);
+}
+
+async fn chats_come_in_order_while_others_are_opened(bench: Bench) {
+    let me = add(&bench, "myself", 200).await.id;
+    let mut there = Vec::new();
+    let open = async |seed: u8| {
+        let other = add(&bench, &format!("other-{seed}"), seed).await.id;
+        let chat = ChatId::direct(&me, &other);
+        bench.store.open_direct(chat, [me, other], 1).await.unwrap();
+        chat
+    };
+    for seed in 1..=12 {
+        there.push(open(seed).await);
+    }
+    let (mut seen, mut after, mut seed) = (Vec::new(), None, 20);
+    loop {
+        let page = bench.store.of_account(me, after, 3).await.unwrap();
+        seen.extend(page.iter().map(|record| record.chat));
+        let Some(last) = page.last() else { break };
+        after = Some(last.chat);
+        if seed < 40 {
+            bench.store.leave(last.chat, me, 5).await.unwrap();
+            open(seed).await;
+            seed += 1;
+        }
+    }
+    assert!(seen.is_sorted_by(|one, other| one < other), "each once, in order");
+    assert!(there.iter().all(|chat| seen.contains(chat)), "none that was there is left out");
+}
+
 async fn positions_rise_by_one_and_never_come_back(bench: Bench) {
     talkers(&bench).await;
     for n in 1..=3 {
@@ -279,6 +358,30 @@ async fn positions_rise_by_one_and_never_come_back(bench: Bench) {
     assert_eq!((waiting.message, waiting.chat, waiting.stored_at), (sent.message, sent.chat, sent.stored_at));
     assert_eq!((waiting.sender, waiting.sender_device), (sent.sender, sent.sender_device));
     assert_eq!(waiting.ciphertext, sent.deposits[0].1);
+}
+
+async fn a_chat_is_acknowledged_alone_and_up_to_a_position(bench: Bench) {
+    talkers(&bench).await;
+    let (this, other) = (ChatId::from_bytes([3; 16]), ChatId::from_bytes([4; 16]));
+    for n in 1..=4 {
+        let chat = if n == 2 { other } else { this };
+        deposit(&bench, NewMessage { chat, ..message(n, &[2]) }).await;
+    }
+    bench.store.acknowledge_chat(device(2), this, 3).await.unwrap();
+    assert_eq!(read(&bench, 0).await, [2, 4]);
+    bench.store.acknowledge_chat(device(2), this, 1).await.unwrap();
+    bench.store.acknowledge_chat(device(1), other, 4).await.unwrap();
+    bench.store.acknowledge_chat(device(99), other, 4).await.unwrap();
+    let state = Mailboxes::state(&*bench.store, device(2)).await;
+    assert_eq!(state, Ok(Some(MailboxState { head: 4, waiting: 2 })));
+    // What is counted is what is there: three more fit, a fourth does not.
+    for n in 5..=7 {
+        assert!(matches!(deposit(&bench, message(n, &[2])).await, Deposited::Stored { .. }), "{n}");
+    }
+    assert_eq!(deposit(&bench, message(8, &[2])).await, Deposited::MailboxFull);
+    bench.store.acknowledge_chat(device(2), other, 1_000).await.unwrap();
+    assert_eq!(read(&bench, 0).await, [4, 5, 6, 7]);
+    assert!(matches!(deposit(&bench, message(8, &[2])).await, Deposited::Stored { .. }));
 }
 
 async fn a_message_id_stands_for_one_content(bench: Bench) {

@@ -464,6 +464,7 @@ impl Relay {
             kind: "direct".into(),
             members: members.map(|(name, a)| ChatMember { account: a.account, name: name.clone() }).collect(),
             created: now,
+            config: susurro_protocol::rest::ChatConfig::INITIAL,
         }
     }
 }

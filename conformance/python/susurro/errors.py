@@ -39,6 +39,7 @@ ERRORS = {
     4003: ("mailbox-full", 507),
     4004: ("no-prekeys", 404),
     4005: ("message-id-reused", 409),
+    4006: ("config-conflict", 409),
     5001: ("internal", 500),
     5002: ("storage-unavailable", 503),
     5003: ("overloaded", 503),

@@ -226,6 +226,12 @@ def _(given):
     return {"body": body, "signature": primitives.sign(unhex(given.signing_key), "susurro/v1/login", body)}
 
 
+@operation("acknowledgement.proof")
+def _(given):
+    body = unhex(given.relay_key) + unhex(given.account) + unhex(given.device) + unhex(given.chat) + given.up_to.to_bytes(8, "big")
+    return {"body": body, "signature": primitives.sign(unhex(given.signing_key), "susurro/v1/acknowledgement", body)}
+
+
 # --- certificates, lists, prekeys ---
 
 

@@ -214,6 +214,9 @@ fn rest(input: &[u8]) {
         }
         13 => json::<rest::Chat>(bytes),
         14 => json::<rest::Page<rest::WaitingMessage>>(bytes),
+        16 => json::<rest::AcknowledgeMessages>(bytes),
+        17 => json::<rest::ChatConfig>(bytes),
+        18 => json::<rest::ConfigureChat>(bytes),
         _ => json::<rest::PostMessage>(bytes),
     }
 }

@@ -273,8 +273,9 @@ fn rest() -> Vec<Sample> {
         pq_kind: 2,
         one_time_prekey: Some(one_time()),
     };
+    let config = rest::ChatConfig { changed_by: Some(account(2)), changed: Some(2), ..rest::ChatConfig::INITIAL };
     let member = rest::ChatMember { account: account(2), name: name() };
-    let chat_json = rest::Chat { chat: chat(), kind: "direct".into(), members: vec![member], created: 1 };
+    let chat_json = rest::Chat { chat: chat(), kind: "direct".into(), members: vec![member], created: 1, config };
     let post = rest::PostMessage {
         message: message(1),
         lists: vec![self::list(2)],
@@ -298,6 +299,9 @@ fn rest() -> Vec<Sample> {
         json(13, "chat", &chat_json),
         json(14, "waiting", &rest::Page { items: vec![rest::WaitingMessage { delivery: deliver() }], next: None }),
         json(15, "post-message", &post),
+        json(17, "chat-config", &config),
+        json(18, "configure-chat", &rest::ConfigureChat { version: 1, suite: Some(1), disappear_after: Some(60) }),
+        json(16, "acknowledge-messages", &rest::AcknowledgeMessages { up_to: 300, proof: Fixed([2; 64]) }),
     ]
 }
 

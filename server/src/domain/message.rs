@@ -6,6 +6,8 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use susurro_protocol::command::{Deposit, ListVersion, Whisper};
 use susurro_protocol::limits::{CIPHERTEXT_MAX, DEVICES_MAX, TIME_TO_LIVE_MAX, WHISPER_MAX};
+use susurro_protocol::rest::{ChatConfig, ConfigureChat};
+use susurro_protocol::version::SUITE;
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MailboxSeq, MessageId};
 
 use super::error::{Error, Mismatch};
@@ -19,6 +21,8 @@ pub const MESSAGE_ID_MEMORY_MS: u64 = 30 * 24 * 3600 * 1000;
 pub struct Roster {
     /// The members.
     pub members: Vec<Member>,
+    /// Seconds for which the chat lets a message wait; 0 for the longest.
+    pub disappear_after: u32,
 }
 
 /// A member of a chat with the devices of its present list.
@@ -41,6 +45,47 @@ pub struct ChatRecord {
     pub members: Vec<(AccountId, AccountName)>,
     /// When it was opened, in milliseconds since 1970.
     pub created: u64,
+    /// What its members have agreed on.
+    pub config: ChatConfig,
+    /// Members who have left; nobody can send as long as there are any.
+    pub left: Vec<AccountId>,
+}
+
+impl ChatRecord {
+    /// Whether an account sees this chat.
+    #[must_use]
+    pub fn is_of(&self, account: &AccountId) -> bool {
+        self.members.iter().any(|(member, _)| member == account) && !self.left.contains(account)
+    }
+}
+
+/// What a chat's configuration is to become.
+///
+/// # Errors
+///
+/// `ConfigConflict` when it is not the version that the change is based on; `InvalidRequest` for a suite that this
+/// version does not know or a time above `TIME_TO_LIVE_MAX`.
+pub fn configure(present: &ChatConfig, change: &ConfigureChat, by: AccountId, now: u64) -> Result<ChatConfig, Error> {
+    let suite = change.suite.unwrap_or(present.suite);
+    let disappear_after = change.disappear_after.unwrap_or(present.disappear_after);
+    if suite != SUITE {
+        return Err(Error::invalid("this relay knows no such cipher suite"));
+    }
+    if disappear_after > TIME_TO_LIVE_MAX {
+        return Err(Error::invalid("messages do not wait for that long anyway"));
+    }
+    if change.version != present.version {
+        return Err(ErrorCode::ConfigConflict.into());
+    }
+    let version = present.version + 1;
+    Ok(ChatConfig { version, suite, disappear_after, changed_by: Some(by), changed: Some(now) })
+}
+
+/// When a message is dropped, by the sender's wish and the chat's: the earlier of both, `None` for the longest time.
+#[must_use]
+pub fn expires_at(stored_at: u64, time_to_live: u32, disappear_after: u32) -> Option<u64> {
+    let seconds = [time_to_live, disappear_after].into_iter().filter(|seconds| *seconds > 0).min()?;
+    Some(stored_at + u64::from(seconds) * 1000)
 }
 
 /// A message as it came in, over either door.
@@ -304,7 +349,7 @@ mod tests {
             list_version,
             devices: devices.iter().map(|n| device(*n)).collect(),
         };
-        Roster { members: vec![member(ALICE, 3, &[1, 2]), member(BOB, 1, &[3])] }
+        Roster { members: vec![member(ALICE, 3, &[1, 2]), member(BOB, 1, &[3])], disappear_after: 0 }
     }
 
     fn submission(lists: &[(AccountId, u64)], devices: &[u8]) -> Submission {
@@ -346,6 +391,31 @@ mod tests {
         assert_eq!(stale(&[(ALICE, 3)]), Err(vec![BOB]));
         assert_eq!(stale(&[(ALICE, 3), (BOB, 1), (BOB, 1)]), Err(vec![BOB]));
         assert_eq!(stale(&[(ALICE, 3), (BOB, 1), (carol, 1)]), Err(vec![carol]));
+    }
+
+    #[test]
+    fn a_message_waits_for_the_shorter_of_both_times() {
+        assert_eq!(expires_at(1_000, 0, 0), None);
+        assert_eq!(expires_at(1_000, 5, 0), Some(6_000));
+        assert_eq!(expires_at(1_000, 0, 5), Some(6_000));
+        assert_eq!(expires_at(1_000, 9, 5), Some(6_000));
+        assert_eq!(expires_at(1_000, 5, 9), Some(6_000));
+    }
+
+    #[test]
+    fn a_configuration_is_changed_from_the_version_that_it_has() {
+        let change = ConfigureChat { version: 1, suite: None, disappear_after: Some(60) };
+        let changed = configure(&ChatConfig::INITIAL, &change, ALICE, 7);
+        let expected =
+            ChatConfig { version: 2, suite: SUITE, disappear_after: 60, changed_by: Some(ALICE), changed: Some(7) };
+        assert_eq!(changed, Ok(expected));
+        let code = |change| configure(&expected, &change, BOB, 8).map_err(|refused| refused.code());
+        assert_eq!(code(change), Err(ErrorCode::ConfigConflict));
+        let nothing = ConfigureChat { version: 2, suite: None, disappear_after: None };
+        assert_eq!(code(nothing).map(|config| (config.version, config.disappear_after)), Ok((3, 60)));
+        assert_eq!(code(ConfigureChat { suite: Some(2), ..nothing }), Err(ErrorCode::InvalidRequest));
+        let long = ConfigureChat { disappear_after: Some(TIME_TO_LIVE_MAX + 1), ..nothing };
+        assert_eq!(code(long), Err(ErrorCode::InvalidRequest));
     }
 
     #[test]

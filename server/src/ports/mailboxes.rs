@@ -1,6 +1,6 @@
 //! Messages on their way.
 
-use susurro_protocol::{DeviceId, MailboxSeq, MessageId};
+use susurro_protocol::{ChatId, DeviceId, MailboxSeq, MessageId};
 
 use super::Answer;
 use crate::domain::message::{Deposited, NewMessage, Waiting};
@@ -29,6 +29,9 @@ pub trait Mailboxes: Send + Sync {
     /// Forgets everything up to a position. Not durable at once: what is not forgotten in time
     /// is delivered again.
     fn acknowledge(&self, mailbox: DeviceId, cursor: MailboxSeq);
+
+    /// Forgets what waits in one chat up to a position, and nothing else. Durable when it answers.
+    fn acknowledge_chat(&self, mailbox: DeviceId, chat: ChatId, cursor: MailboxSeq) -> Answer<'_, ()>;
 
     /// The oldest messages behind `after`: at most `limit`, and no more than `bytes` of
     /// ciphertext unless the first alone is larger.

@@ -1,13 +1,13 @@
 //! Chats.
 
-use susurro_protocol::rest::{Chat, ChatMember, Page};
+use susurro_protocol::rest::{Chat, ChatConfig, ChatMember, ConfigureChat, Page};
 use susurro_protocol::{ChatId, ErrorCode};
 
 use super::Relay;
 use super::profile::{page, page_limit};
 use crate::domain::Error;
 use crate::domain::account;
-use crate::domain::message::ChatRecord;
+use crate::domain::message::{self, ChatRecord};
 use crate::domain::token::Claims;
 
 impl Relay {
@@ -46,8 +46,39 @@ impl Relay {
     /// `NotFound`, also for chats of others.
     pub async fn chat(&self, claims: &Claims, chat: ChatId) -> Result<Chat, Error> {
         let record = self.ports.chats.chat(chat).await?;
-        let mine = record.filter(|r| r.members.iter().any(|(account, _)| *account == claims.account));
+        let mine = record.filter(|record| record.is_of(&claims.account));
         mine.map(shown).ok_or_else(|| ErrorCode::NotFound.into())
+    }
+
+    /// Changes the configuration of a chat of the caller. Any member may.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for chats of others; `InvalidRequest` for what cannot be; `ConfigConflict` when somebody was faster.
+    pub async fn configure_chat(
+        &self,
+        claims: &Claims,
+        chat: ChatId,
+        change: &ConfigureChat,
+    ) -> Result<ChatConfig, Error> {
+        let present = self.chat(claims, chat).await?.config;
+        let config = message::configure(&present, change, claims.account, self.now())?;
+        // The store looks at the version once more: of two changes at the same time one alone is made.
+        if self.ports.chats.configure(chat, present.version, config).await? {
+            Ok(config)
+        } else {
+            Err(ErrorCode::ConfigConflict.into())
+        }
+    }
+
+    /// Takes the caller out of a chat, until somebody opens it again.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for chats of others and for one that was left before.
+    pub async fn leave_chat(&self, claims: &Claims, chat: ChatId) -> Result<(), Error> {
+        self.chat(claims, chat).await?;
+        self.ports.chats.leave(chat, claims.account, self.now()).await
     }
 }
 
@@ -58,5 +89,6 @@ fn shown(record: ChatRecord) -> Chat {
         kind: "direct".to_owned(),
         members: record.members.into_iter().map(member).collect(),
         created: record.created,
+        config: record.config,
     }
 }

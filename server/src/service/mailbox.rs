@@ -2,7 +2,8 @@
 
 use susurro_protocol::event::Deliver;
 use susurro_protocol::limits::{DELIVERY_WINDOW_BYTES, PAGE_MAX};
-use susurro_protocol::rest::{Page, WaitingMessage};
+use susurro_protocol::rest::{AcknowledgeMessages, Page, WaitingMessage, acknowledgement_proof};
+use susurro_protocol::signed::{self, Label};
 use susurro_protocol::{ChatId, DeviceId, ErrorCode, MailboxSeq};
 
 use super::Relay;
@@ -66,6 +67,35 @@ impl Relay {
             }
         }
         Ok(Page { items, next: Some(cursor.to_string()) })
+    }
+
+    /// Forgets what the calling device has made durable of one chat: what [`chat_messages`](Self::chat_messages)
+    /// gave it up to a position. Durable when it answers.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for chats of others; `BadSignature` without the device's key, so that a stolen token deletes
+    /// nothing; `InvalidRequest` for a position that was never given out, which would one day delete a message that
+    /// nobody has seen.
+    pub async fn acknowledge_chat(
+        &self,
+        claims: &Claims,
+        chat: ChatId,
+        request: &AcknowledgeMessages,
+    ) -> Result<(), Error> {
+        let AcknowledgeMessages { up_to, proof } = request;
+        let up_to = *up_to;
+        self.chat(claims, chat).await?;
+        let device = self.ports.devices.device(claims.device).await?.ok_or(ErrorCode::UnknownDevice)?;
+        let relay_key = self.keys.signing.verifying_key().to_bytes();
+        let signed = acknowledgement_proof(&relay_key, &claims.account, &claims.device, &chat, up_to);
+        let key = &device.certificate.body().signing_key.0;
+        signed::verify(key, Label::Acknowledgement, &signed, &proof.0).map_err(|_| ErrorCode::BadSignature)?;
+        if up_to > self.mailbox_head(claims.device).await? {
+            return Err(Error::invalid("`up_to` lies beyond everything that came"));
+        }
+        tracing::trace!(target: "susurro_server::seen", event = "acknowledged", mailbox = message::short(&claims.device), seq = up_to);
+        self.ports.mailboxes.acknowledge_chat(claims.device, chat, up_to).await
     }
 
     /// Whether a device exists, and the last position given out in its mailbox.

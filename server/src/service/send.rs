@@ -4,7 +4,7 @@ use susurro_protocol::ErrorCode;
 
 use super::Relay;
 use crate::domain::Error;
-use crate::domain::message::{Deposited, NewMessage, Submission, check_devices, check_shape, content_hash};
+use crate::domain::message::{Deposited, NewMessage, Submission, check_devices, check_shape, content_hash, expires_at};
 use crate::domain::token::Claims;
 use crate::ports::Receipt;
 
@@ -19,19 +19,25 @@ impl Relay {
     pub async fn send(&self, claims: &Claims, submission: Submission) -> Result<Receipt, Error> {
         check_shape(&submission)?;
         let content = content_hash(&submission);
-        let roster = self.ports.chats.roster(submission.chat).await?.ok_or(ErrorCode::UnknownChat)?;
-        if let Err(refused) = check_devices(&submission, &roster, &claims.account, &claims.device) {
-            // A list may have changed since the first try whose answer got lost: what was taken
-            // then must not look refused now.
-            return match self.ports.mailboxes.recall(claims.device, submission.message).await? {
-                Some((known, stored_at)) if known == content => {
-                    Ok(Box::pin(std::future::ready(Ok(Deposited::Repeated { stored_at }))))
-                }
-                _ => Err(refused),
-            };
-        }
+        let roster = self.ports.chats.roster(submission.chat).await?.ok_or(ErrorCode::UnknownChat.into());
+        let checked = roster.and_then(|roster| {
+            check_devices(&submission, &roster, &claims.account, &claims.device).map(|()| roster.disappear_after)
+        });
+        let disappear_after = match checked {
+            Ok(disappear_after) => disappear_after,
+            // A list may have changed, or somebody left the chat, since the first try whose answer
+            // got lost: what was taken then must not look refused now.
+            Err(refused) => {
+                return match self.ports.mailboxes.recall(claims.device, submission.message).await? {
+                    Some((known, stored_at)) if known == content => {
+                        Ok(Box::pin(std::future::ready(Ok(Deposited::Repeated { stored_at }))))
+                    }
+                    _ => Err(refused),
+                };
+            }
+        };
         let stored_at = self.now();
-        let expires_at = (submission.time_to_live > 0).then(|| stored_at + u64::from(submission.time_to_live) * 1000);
+        let expires_at = expires_at(stored_at, submission.time_to_live, disappear_after);
         let message = NewMessage {
             message: submission.message,
             chat: submission.chat,

@@ -1,12 +1,16 @@
 //! From one device to the other.
 
+use susurro_protocol::bytes::Fixed;
 use susurro_protocol::command::{Deposit, ListVersion};
 use susurro_protocol::frame::FrameKind;
 use susurro_protocol::limits::{CIPHERTEXT_MAX, DELIVERY_WINDOW, TIME_TO_LIVE_MAX};
-use susurro_protocol::rest::{Chat, OpenChat, Page, PostMessage, PostedMessage, WaitingMessage};
+use susurro_protocol::rest::{
+    AcknowledgeMessages, Chat, OpenChat, Page, PostMessage, PostedMessage, WaitingMessage, acknowledgement_proof,
+};
+use susurro_protocol::signed::{self, Label};
 use susurro_protocol::{ChatId, DeviceId, ErrorCode, MessageId};
 
-use crate::support::{code, pair, random, register, relay, relay_with};
+use crate::support::{Person, code, pair, random, register, relay, relay_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_stored_delivered_and_forgotten_after_the_acknowledgement() {
@@ -26,11 +30,43 @@ async fn a_message_is_stored_delivered_and_forgotten_after_the_acknowledgement()
     drop(to);
 
     let relay = relay.restart().await;
-    let bob = crate::support::Person { url: relay.running.url(), ..bob };
+    let bob = Person { url: relay.running.url(), ..bob };
     let (welcome, mut to) = bob.greet(1).await;
     assert_eq!(welcome.mailbox_head, 1);
     to.ack(1).await;
     assert!(to.is_quiet().await, "nothing comes twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_over_rest_stays_away_also_after_a_restart() {
+    let relay = relay().await;
+    let (alice, bob, chat) = pair(&relay).await;
+    let mut from = alice.connect(0).await;
+    for n in 0..3_u8 {
+        from.deposit(&alice.message(chat, &bob, &[n; 10])).await.unwrap();
+    }
+    drop(from);
+    let path = format!("/chats/{chat}/messages");
+    let proof = acknowledgement_proof(&relay.running.relay_key(), &bob.account, &bob.device, &chat, 2);
+    let acknowledge = |key| {
+        let proof = Fixed(signed::sign(key, Label::Acknowledgement, &proof));
+        AcknowledgeMessages { up_to: 2, proof }
+    };
+    let stolen = bob.post::<()>(&format!("{path}/ack"), &acknowledge(&alice.signing_key)).await;
+    assert_eq!(code(stolen), Some(ErrorCode::BadSignature));
+    let waiting = async |bob: &Person| -> Vec<u64> {
+        let page: Page<WaitingMessage> = bob.get(&path).await.unwrap();
+        page.items.iter().map(|item| item.delivery.seq).collect()
+    };
+    assert_eq!(waiting(&bob).await, [1, 2, 3]);
+    bob.post::<()>(&format!("{path}/ack"), &acknowledge(&bob.signing_key)).await.unwrap();
+
+    // Durable when it was answered.
+    let relay = relay.restart().await;
+    let bob = Person { url: relay.running.url(), ..bob };
+    assert_eq!(waiting(&bob).await, [3]);
+    let mut to = bob.connect(0).await;
+    assert_eq!(to.delivery().await.seq, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

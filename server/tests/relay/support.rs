@@ -265,6 +265,9 @@ impl Person {
 pub(crate) async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Problem> {
     let response = request.send().await.unwrap();
     let status = response.status();
+    if status == StatusCode::NO_CONTENT {
+        return Ok(serde_json::from_value(serde_json::Value::Null).unwrap());
+    }
     if status.is_success() {
         return Ok(response.json().await.unwrap());
     }

@@ -12,8 +12,8 @@ use susurro_protocol::event::{Deliver, Rejected};
 use susurro_protocol::keys::{DeviceList, OneTimePrekey, PrekeyBody};
 use susurro_protocol::limits::ACCESS_SECONDS;
 use susurro_protocol::rest::{
-    BundleText, Chat, ChatMember, ClaimResponse, KeyCount, PublishKeys, SignedText, StretchParams, TokenResponse,
-    prekey_digest,
+    BundleText, Chat, ChatConfig, ChatMember, ClaimResponse, KeyCount, PublishKeys, SignedText, StretchParams,
+    TokenResponse, prekey_digest,
 };
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MailboxSeq, MessageId, codec};
 
@@ -282,7 +282,13 @@ impl World {
     pub fn open_chat(&mut self, one: AccountId, other: AccountId) -> Chat {
         let chat = ChatId::direct(&one, &other);
         self.chats.insert(chat, [one, other]);
-        self.chat(&chat).unwrap_or(Chat { chat, kind: "direct".to_owned(), members: Vec::new(), created: 0 })
+        self.chat(&chat).unwrap_or(Chat {
+            chat,
+            kind: "direct".to_owned(),
+            members: Vec::new(),
+            created: 0,
+            config: ChatConfig::INITIAL,
+        })
     }
 
     /// A chat as the relay shows it.
@@ -293,7 +299,13 @@ impl World {
             let (name, _) = self.account(member)?;
             Some(ChatMember { account: *member, name: name.parse::<AccountName>().ok()? })
         });
-        Some(Chat { chat: *chat, kind: "direct".to_owned(), members: named.collect(), created: 1 })
+        Some(Chat {
+            chat: *chat,
+            kind: "direct".to_owned(),
+            members: named.collect(),
+            created: 1,
+            config: ChatConfig::INITIAL,
+        })
     }
 
     /// Takes a message as section 11.2 says; gives when, and what was put where.

@@ -1,11 +1,14 @@
 //! Chats and their messages over REST.
 
 use serde_json::{Value, json};
-use susurro_protocol::rest::{Chat, Page, PostedMessage, WaitingMessage};
+use susurro_protocol::bytes::Fixed;
+use susurro_protocol::rest::{AcknowledgeMessages, Chat, Page, PostedMessage, WaitingMessage, acknowledgement_proof};
+use susurro_protocol::signed::{self, Label};
 use susurro_protocol::{ChatId, ErrorCode};
 
 use super::send::post;
 use crate::check;
+use crate::relays::answer::Answer;
 use crate::relays::ground::{Ground, Person, fresh_name, random};
 use crate::suite::check::{same, that};
 use crate::suite::{Check, Outcome, Stop};
@@ -39,6 +42,16 @@ pub(super) fn checks() -> Vec<Check<Ground>> {
             posted
         ),
         check!("CHAT-5/ttl-left-out", ["CHAT-5"], "a message without a time to live", without_ttl),
+        check!("CHAT-7/acknowledged", ["CHAT-7"], "a device acknowledges one chat over REST", acknowledged),
+        check!("CHAT-7/again", ["CHAT-7"], "the same acknowledgement once more", acknowledged_again),
+        check!(
+            "CHAT-7/of-others",
+            ["CHAT-1", "CHAT-7"],
+            "an acknowledgement of a chat of others",
+            acknowledged_by_other
+        ),
+        check!("CHAT-8/stolen-token", ["CHAT-8"], "an acknowledgement without the device's key", unsigned),
+        check!("CHAT-9/beyond", ["CHAT-9"], "an acknowledgement of what never came", beyond),
         check!(
             "CHAT-6/large-pages",
             ["CHAT-6"],
@@ -203,6 +216,104 @@ async fn without_ttl(relay: &Ground) -> Outcome {
     let path = format!("/chats/{}/messages", pair.chat);
     let answer: Value = pair.alice.post(&path, &body).await?.json(200)?;
     same("message", &json!(send.message), &answer["message"])
+}
+
+async fn acknowledge(person: &Person, chat: ChatId, up_to: u64) -> Result<Answer, Stop> {
+    let proof = acknowledgement_proof(&person.relay_key, &person.account, &person.device, &chat, up_to);
+    let proof = signed::sign(&person.signing_key, Label::Acknowledgement, &proof);
+    acknowledge_with(person, chat, up_to, proof).await
+}
+
+async fn acknowledge_with(person: &Person, chat: ChatId, up_to: u64, proof: [u8; 64]) -> Result<Answer, Stop> {
+    let request = AcknowledgeMessages { up_to, proof: Fixed(proof) };
+    person.post(&format!("/chats/{chat}/messages/ack"), &request).await
+}
+
+async fn waiting(person: &Person, chat: ChatId) -> Result<Vec<WaitingMessage>, Stop> {
+    Ok(page(person, chat, "").await?.items)
+}
+
+async fn acknowledged(relay: &Ground) -> Outcome {
+    let (pair, third) = (relay.pair().await?, relay.pair().await?);
+    let other = third.alice.open_chat(&pair.bob.name).await?;
+    for _ in 0..3 {
+        post(&pair.alice, &pair.alice.message(pair.chat, &pair.bob, b"this chat")).await?.is(200)?;
+        post(&third.alice, &third.alice.message(other, &pair.bob, b"another")).await?.is(200)?;
+    }
+    let before = waiting(&pair.bob, pair.chat).await?;
+    let [first, second, third_one] = &before[..] else {
+        return Err(Stop::failed("three messages", before.len().to_string()));
+    };
+    let answer = acknowledge(&pair.bob, pair.chat, second.delivery.seq).await?;
+    answer.is(204)?;
+    that(first.delivery.seq < second.delivery.seq, "rising positions", first.delivery.seq)?;
+    let after: Vec<_> = waiting(&pair.bob, pair.chat).await?.into_iter().map(|item| item.delivery.seq).collect();
+    same("what is left of this chat", &vec![third_one.delivery.seq], &after)?;
+    same("messages of the other chat", &3, &waiting(&pair.bob, other).await?.len())?;
+    // An open session gets what is left: one of this chat and three of the other, and no more.
+    let mut to = pair.bob.connect(first.delivery.seq - 1).await?;
+    for _ in 0..4 {
+        let got = to.delivery().await?;
+        that(got.seq > second.delivery.seq || got.chat == other, "what was not acknowledged", got.seq)?;
+    }
+    Ok(())
+}
+
+async fn acknowledged_again(relay: &Ground) -> Outcome {
+    let pair = relay.pair().await?;
+    for _ in 0..2 {
+        post(&pair.alice, &pair.alice.message(pair.chat, &pair.bob, b"twice")).await?.is(200)?;
+    }
+    let [first, second] = &waiting(&pair.bob, pair.chat).await?[..] else {
+        return Err(Stop::failed("two messages", "another number"));
+    };
+    for _ in 0..2 {
+        acknowledge(&pair.bob, pair.chat, first.delivery.seq).await?.is(204)?;
+        let left: Vec<_> = waiting(&pair.bob, pair.chat).await?.into_iter().map(|item| item.delivery.seq).collect();
+        same("what is left", &vec![second.delivery.seq], &left)?;
+    }
+    acknowledge(&pair.bob, pair.chat, 0).await?.is(204)
+}
+
+async fn acknowledged_by_other(relay: &Ground) -> Outcome {
+    let (pair, stranger) = (relay.pair().await?, relay.pair().await?);
+    post(&pair.alice, &pair.alice.message(pair.chat, &pair.bob, b"kept")).await?.is(200)?;
+    acknowledge(&stranger.alice, pair.chat, 0).await?.refused(ErrorCode::NotFound)?;
+    let seq = waiting(&pair.bob, pair.chat).await?.first().map_or(0, |item| item.delivery.seq);
+    // The sender is a member, but the message waits in another mailbox than the sender's.
+    let _ = acknowledge(&pair.alice, pair.chat, seq).await?;
+    same("messages", &1, &waiting(&pair.bob, pair.chat).await?.len())
+}
+
+async fn unsigned(relay: &Ground) -> Outcome {
+    let pair = relay.pair().await?;
+    let other = relay.pair().await?.alice.open_chat(&pair.bob.name).await?;
+    post(&pair.alice, &pair.alice.message(pair.chat, &pair.bob, b"kept")).await?.is(200)?;
+    let up_to = waiting(&pair.bob, pair.chat).await?.first().map_or(0, |item| item.delivery.seq);
+    let bob = &pair.bob;
+    let proof = |account, chat, up_to| acknowledgement_proof(&bob.relay_key, account, &bob.device, chat, up_to);
+    let good = proof(&bob.account, &pair.chat, up_to);
+    let sign = |label, bytes: &[u8]| signed::sign(&bob.signing_key, label, bytes);
+    for (what, signature) in [
+        ("nobody's", random()),
+        ("another's", signed::sign(&pair.alice.signing_key, Label::Acknowledgement, &good)),
+        ("under another label", sign(Label::Login, &good)),
+        ("of another position", sign(Label::Acknowledgement, &proof(&bob.account, &pair.chat, up_to - 1))),
+        ("of another chat", sign(Label::Acknowledgement, &proof(&bob.account, &other, up_to))),
+        ("of another account", sign(Label::Acknowledgement, &proof(&pair.alice.account, &pair.chat, up_to))),
+    ] {
+        let answer = acknowledge_with(bob, pair.chat, up_to, signature).await?;
+        that(answer.refused(ErrorCode::BadSignature).is_ok(), format!("bad-signature for {what}"), answer.seen())?;
+    }
+    same("messages", &1, &waiting(bob, pair.chat).await?.len())
+}
+
+async fn beyond(relay: &Ground) -> Outcome {
+    let pair = relay.pair().await?;
+    post(&pair.alice, &pair.alice.message(pair.chat, &pair.bob, b"kept")).await?.is(200)?;
+    let seq = waiting(&pair.bob, pair.chat).await?.first().map_or(0, |item| item.delivery.seq);
+    acknowledge(&pair.bob, pair.chat, seq + 1).await?.refused(ErrorCode::InvalidRequest)?;
+    same("messages", &1, &waiting(&pair.bob, pair.chat).await?.len())
 }
 
 async fn large_pages(relay: &Ground) -> Outcome {

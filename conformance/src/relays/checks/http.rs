@@ -75,6 +75,8 @@ pub(super) fn checks() -> Vec<Check<Ground>> {
 /// Every request with a body, with a token where it needs one.
 fn bodied(relay: &Ground, token: &str, chat: &str) -> Vec<(String, RequestBuilder)> {
     let messages = format!("/chats/{chat}/messages");
+    let acknowledged = format!("{messages}/ack");
+    let config = format!("/chats/{chat}/config");
     let routes = [
         (Method::POST, "/auth/register"),
         (Method::POST, "/auth/login"),
@@ -84,6 +86,8 @@ fn bodied(relay: &Ground, token: &str, chat: &str) -> Vec<(String, RequestBuilde
         (Method::POST, "/keys/claim"),
         (Method::POST, "/chats"),
         (Method::POST, &messages),
+        (Method::POST, &acknowledged),
+        (Method::PATCH, &config),
     ];
     let request = |(method, path): (Method, &str)| (path.to_owned(), relay.request(method, path).bearer_auth(token));
     routes.into_iter().map(request).collect()

@@ -3,6 +3,7 @@
 mod administration;
 mod bytes;
 mod chats;
+mod config;
 mod deliver;
 mod hello;
 mod http;
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Check<Ground>> {
         keys::checks(),
         chats::checks(),
         administration::checks(),
+        config::checks(),
         rates::checks(),
     ]
     .into_iter()

@@ -6,7 +6,7 @@ use susurro_protocol::bytes::Fixed;
 use susurro_protocol::codec;
 use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList, DeviceListBody};
 use susurro_protocol::signed::{Label, SignedBytes, sign};
-use susurro_protocol::{AccountId, DeviceId};
+use susurro_protocol::{AccountId, ChatId, DeviceId};
 
 use super::people::{NOW, Person, packed, verifying};
 use super::{Made, Maker, text};
@@ -130,6 +130,16 @@ pub(super) fn signatures() -> Made<File> {
         "nonce": hex::encode(Named::of("signatures/nonce").bytes::<40>()),
     });
     maker.done("login-proof", &["AUTH-10"], "what a device signs at login", "login.proof", input)?;
+    let input = json!({
+        "signing_key": hex::encode(alice.signing_key.to_bytes()),
+        "relay_key": hex::encode(verifying(&SigningKey::from_bytes(&[0x11; 32]))),
+        "account": alice.account().to_string(),
+        "device": alice.device().to_string(),
+        "chat": ChatId::direct(&alice.account(), &Person::of("bob").account()).to_string(),
+        "up_to": 300,
+    });
+    let what = "what a device signs when it acknowledges over REST";
+    maker.done("acknowledgement-proof", &["CHAT-8"], what, "acknowledgement.proof", input)?;
     Ok(maker.finish())
 }
 

@@ -192,6 +192,8 @@ pub(super) fn bodies() -> Vec<(&'static str, Value)> {
                 "time_to_live": 3600,
             }),
         ),
+        ("AcknowledgeMessages", json!({ "up_to": 300, "proof": base64(&random.bytes::<64>()) })),
+        ("ConfigureChat", json!({ "version": 3, "suite": 1, "disappear_after": 86_400 })),
     ]
 }
 

@@ -166,6 +166,10 @@ impl<'a> Input<'a> {
         self.array(name).map(DeviceId::from_bytes)
     }
 
+    pub(crate) fn chat(&self, name: &str) -> Read<ChatId> {
+        self.array(name).map(ChatId::from_bytes)
+    }
+
     pub(crate) fn chat_of(&self, one: &str, other: &str) -> Read<ChatId> {
         Ok(ChatId::direct(&self.account(one)?, &self.account(other)?))
     }

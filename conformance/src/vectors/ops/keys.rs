@@ -51,6 +51,14 @@ pub(super) fn login_proof(input: &Input<'_>) -> Answer {
     Ok(json!({ "body": hex::encode(body), "signature": hex::encode(signature) }))
 }
 
+pub(super) fn acknowledgement_proof(input: &Input<'_>) -> Answer {
+    let (account, device, chat) = (input.account("account")?, input.device("device")?, input.chat("chat")?);
+    let body =
+        rest::acknowledgement_proof(&input.array("relay_key")?, &account, &device, &chat, input.number("up_to")?);
+    let signature = signed::sign(&private(input, "signing_key")?, Label::Acknowledgement, &body);
+    Ok(json!({ "body": hex::encode(body), "signature": hex::encode(signature) }))
+}
+
 pub(super) fn issue_certificate(input: &Input<'_>) -> Answer {
     let account_key = private(input, "account_key")?;
     let public = account_key.verifying_key().to_bytes();

@@ -47,6 +47,7 @@ pub fn answer(op: &str, input: &Value) -> Answer {
         "handshake.welcome" => handshake::welcome(input),
         "handshake.finish" => handshake::finish(input),
         "login.proof" => keys::login_proof(input),
+        "acknowledgement.proof" => keys::acknowledgement_proof(input),
         "certificate.issue" => keys::issue_certificate(input),
         "certificate.verify" => keys::verify_certificate(input),
         "list.issue" => keys::issue_list(input),

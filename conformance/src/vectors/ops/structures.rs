@@ -82,6 +82,8 @@ const JSON_STRUCTURES: &[(&str, Reread)] = json_structures!(
     OpenChat,
     PostMessage,
     PostedMessage,
+    AcknowledgeMessages,
+    ConfigureChat,
 );
 
 /// The entry of a table that has the name of `structure`.

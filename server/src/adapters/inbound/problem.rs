@@ -88,9 +88,12 @@ pub(super) fn status(code: ErrorCode) -> Option<StatusCode> {
         C::NotFound | C::UnknownChat | C::NoPrekeys => StatusCode::NOT_FOUND,
         C::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         C::HandshakeTimeout | C::IdleTimeout => StatusCode::REQUEST_TIMEOUT,
-        C::Superseded | C::NameTaken | C::AccountExists | C::StaleDeviceList | C::MessageIdReused => {
-            StatusCode::CONFLICT
-        }
+        C::Superseded
+        | C::NameTaken
+        | C::AccountExists
+        | C::StaleDeviceList
+        | C::MessageIdReused
+        | C::ConfigConflict => StatusCode::CONFLICT,
         C::FrameTooLarge | C::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         C::InvalidDeviceList | C::InvalidPrekeys => StatusCode::UNPROCESSABLE_ENTITY,
         C::RateLimited => StatusCode::TOO_MANY_REQUESTS,

@@ -6,7 +6,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use susurro_protocol::ChatId;
-use susurro_protocol::rest::{AfterSeq, Chat, OpenChat, Page, PostMessage, PostedMessage, WaitingMessage};
+use susurro_protocol::rest::{
+    AcknowledgeMessages, AfterSeq, Chat, ChatConfig, ConfigureChat, OpenChat, Page, PostMessage, PostedMessage,
+    WaitingMessage,
+};
 
 use utoipa::IntoParams;
 
@@ -90,6 +93,49 @@ pub(super) async fn get(
     Ok(Json(relay.chat(&claims, chat).await?))
 }
 
+/// Changes the configuration of a chat, from the version that the caller knows.
+#[utoipa::path(
+    patch,
+    path = "/chats/{chat}/config",
+    tag = "chats",
+    params(("chat" = ChatId, Path, description = "The chat.")),
+    request_body = ConfigureChat,
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The configuration as it is now.", body = ChatConfig),
+        refusals::Configure
+    )
+)]
+pub(super) async fn configure(
+    State(relay): State<Arc<Relay>>,
+    Caller(claims): Caller,
+    Path(chat): Path<ChatId>,
+    Json(change): Json<ConfigureChat>,
+) -> Result<Json<ChatConfig>, Failure> {
+    Ok(Json(relay.configure_chat(&claims, chat, &change).await?))
+}
+
+/// Leaves a chat, until one of its members opens it again.
+#[utoipa::path(
+    delete,
+    path = "/chats/{chat}",
+    tag = "chats",
+    params(("chat" = ChatId, Path, description = "The chat.")),
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "The chat was left."),
+        refusals::Chat
+    )
+)]
+pub(super) async fn leave(
+    State(relay): State<Arc<Relay>>,
+    Caller(claims): Caller,
+    Path(chat): Path<ChatId>,
+) -> Result<StatusCode, Failure> {
+    relay.leave_chat(&claims, chat).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// What waits for this device in a chat. Reading acknowledges nothing.
 #[utoipa::path(
     get,
@@ -109,6 +155,29 @@ pub(super) async fn messages(
     Query(query): Query<AfterSeq>,
 ) -> Result<Json<Page<WaitingMessage>>, Failure> {
     Ok(Json(relay.chat_messages(&claims, chat, query.after, query.limit).await?))
+}
+
+/// Forgets what this device has made durable of a chat, up to a position.
+#[utoipa::path(
+    post,
+    path = "/chats/{chat}/messages/ack",
+    tag = "chats",
+    params(("chat" = ChatId, Path, description = "The chat.")),
+    request_body = AcknowledgeMessages,
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "They are forgotten, durably."),
+        refusals::Acknowledge
+    )
+)]
+pub(super) async fn acknowledge(
+    State(relay): State<Arc<Relay>>,
+    Caller(claims): Caller,
+    Path(chat): Path<ChatId>,
+    Json(request): Json<AcknowledgeMessages>,
+) -> Result<StatusCode, Failure> {
+    relay.acknowledge_chat(&claims, chat, &request).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Sends a message, as `Send` does over the WebSocket.

@@ -65,8 +65,10 @@ pub fn router(relay: Arc<Relay>, limits: Limits) -> OpenApiRouter {
         .routes(routes!(keys::count))
         .routes(routes!(keys::claim))
         .routes(routes!(chats::list, chats::open))
-        .routes(routes!(chats::get))
+        .routes(routes!(chats::get, chats::leave))
+        .routes(routes!(chats::configure))
         .routes(routes!(chats::messages, chats::send))
+        .routes(routes!(chats::acknowledge))
         .route_layer(from_fn_with_state(api.clone(), gate::account))
         .route_layer(from_fn_with_state(api.clone(), gate::authenticated));
     let admin = OpenApiRouter::new()

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use susurro_protocol::ErrorCode::{
-    self, AccountDisabled, AccountExists, BadSignature, Forbidden, IdleTimeout, Internal, InvalidCredentials,
-    InvalidDeviceList, InvalidInvite, InvalidName, InvalidPrekeys, InvalidRequest, MailboxFull, MessageIdReused,
-    NameTaken, NotFound, RateLimited, RegistrationClosed, StaleDeviceList, StaleNonce, StorageUnavailable,
-    TokenExpired, TokenRevoked, TooLarge, Unauthenticated, UnknownChat, UnknownDevice, UnsupportedVersion,
+    self, AccountDisabled, AccountExists, BadSignature, ConfigConflict, Forbidden, IdleTimeout, Internal,
+    InvalidCredentials, InvalidDeviceList, InvalidInvite, InvalidName, InvalidPrekeys, InvalidRequest, MailboxFull,
+    MessageIdReused, NameTaken, NotFound, RateLimited, RegistrationClosed, StaleDeviceList, StaleNonce,
+    StorageUnavailable, TokenExpired, TokenRevoked, TooLarge, Unauthenticated, UnknownChat, UnknownDevice,
+    UnsupportedVersion,
 };
 use susurro_protocol::rest::Problem;
 use utoipa::openapi::header::{Header, HeaderBuilder};
@@ -71,7 +72,7 @@ refusals! {
     AdminSought: COUNTED, STORE, TOKEN, &[NotFound, Forbidden];
     /// Requests of an account with a query string.
     Found: COUNTED, STORE, TOKEN, &[InvalidRequest];
-    /// `GET /chats/{chat}`.
+    /// `GET` and `DELETE /chats/{chat}`.
     Chat: COUNTED, STORE, TOKEN, &[NotFound];
     /// Requests of an account for something that may not be there.
     Sought: COUNTED, STORE, TOKEN, &[InvalidRequest, NotFound];
@@ -83,6 +84,10 @@ refusals! {
     Claim: COUNTED, STORE, TOKEN, BODY, &[NotFound];
     /// `POST /chats`.
     OpenChat: COUNTED, STORE, TOKEN, BODY, &[InvalidName, NotFound];
+    /// `PATCH /chats/{chat}/config`.
+    Configure: COUNTED, STORE, TOKEN, BODY, &[NotFound, ConfigConflict];
+    /// `POST /chats/{chat}/messages/ack`.
+    Acknowledge: COUNTED, STORE, TOKEN, BODY, &[NotFound, UnknownDevice, BadSignature];
     /// `POST /chats/{chat}/messages`.
     Send: COUNTED, STORE, TOKEN, BODY, &[NotFound, UnknownChat, UnknownDevice, StaleDeviceList, MessageIdReused, MailboxFull];
 }

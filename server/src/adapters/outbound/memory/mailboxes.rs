@@ -1,6 +1,6 @@
 //! The mailboxes port.
 
-use susurro_protocol::{DeviceId, MailboxSeq, MessageId};
+use susurro_protocol::{ChatId, DeviceId, MailboxSeq, MessageId};
 
 use super::{MemoryStore, State, done};
 use crate::domain::message::{Deposited, MESSAGE_ID_MEMORY_MS, NewMessage, Waiting};
@@ -22,6 +22,13 @@ impl Mailboxes for MemoryStore {
         if let Some(mailbox) = MemoryStore::state(self).mailboxes.get_mut(&mailbox) {
             mailbox.waiting.retain(|seq, _| *seq > cursor);
         }
+    }
+
+    fn acknowledge_chat(&self, mailbox: DeviceId, chat: ChatId, cursor: MailboxSeq) -> Answer<'_, ()> {
+        if let Some(mailbox) = MemoryStore::state(self).mailboxes.get_mut(&mailbox) {
+            mailbox.waiting.retain(|seq, (message, _)| *seq > cursor || message.chat != chat);
+        }
+        done(Ok(()))
     }
 
     fn read(&self, mailbox: DeviceId, after: MailboxSeq, limit: u32, bytes: usize) -> Answer<'_, Vec<Waiting>> {

@@ -3,10 +3,10 @@
 mod administration;
 mod mailboxes;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use susurro_protocol::rest::{KeyCount, SignedText};
+use susurro_protocol::rest::{ChatConfig, KeyCount, SignedText};
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MessageId, PrekeyId};
 
 use crate::domain::Error;
@@ -30,7 +30,7 @@ struct State {
     devices: HashMap<DeviceId, Device>,
     mailboxes: HashMap<DeviceId, Mailbox>,
     sent: HashMap<(DeviceId, MessageId), ([u8; 32], u64)>,
-    chats: BTreeMap<ChatId, ([AccountId; 2], u64)>,
+    chats: BTreeMap<ChatId, KeptChat>,
     prekeys: HashMap<DeviceId, Keys>,
     families: HashMap<FamilyId, Family>,
     refresh_tokens: HashMap<RefreshHash, (FamilyId, bool, u64)>,
@@ -49,6 +49,13 @@ struct Registered {
     list_version: u64,
     list: SignedText,
     devices: Vec<DeviceId>,
+}
+
+struct KeptChat {
+    members: [AccountId; 2],
+    created: u64,
+    config: ChatConfig,
+    left: BTreeSet<AccountId>,
 }
 
 #[derive(Default)]
@@ -84,11 +91,12 @@ impl State {
     }
 
     fn record(&self, chat: ChatId) -> Option<ChatRecord> {
-        let (members, created) = self.chats.get(&chat)?;
+        let KeptChat { members, created, config, left } = self.chats.get(&chat)?;
         let named = |id: &AccountId| self.by_id(*id).map(|registered| (*id, registered.account.name.clone()));
         let mut members: Vec<_> = members.iter().filter_map(named).collect();
         members.sort_unstable();
-        Some(ChatRecord { chat, members, created: *created })
+        let left = left.iter().copied().collect();
+        Some(ChatRecord { chat, members, created: *created, config: *config, left })
     }
 
     fn held(&self, device: DeviceId) -> KeyCount {
@@ -183,7 +191,8 @@ impl Chats for MemoryStore {
     fn open_direct(&self, chat: ChatId, members: [AccountId; 2], now: u64) -> Answer<'_, (ChatRecord, bool)> {
         let mut state = self.state();
         let made = !state.chats.contains_key(&chat);
-        state.chats.entry(chat).or_insert((members, now));
+        let new = KeptChat { members, created: now, config: ChatConfig::INITIAL, left: BTreeSet::new() };
+        state.chats.entry(chat).or_insert(new).left.clear();
         let record = state.record(chat).ok_or_else(|| Error::Internal("a chat without members".to_owned()));
         done(record.map(|record| (record, made)))
     }
@@ -192,9 +201,24 @@ impl Chats for MemoryStore {
         done(Ok(self.state().record(chat)))
     }
 
+    fn configure(&self, chat: ChatId, from: u64, config: ChatConfig) -> Answer<'_, bool> {
+        let mut state = self.state();
+        let kept = state.chats.get_mut(&chat).filter(|kept| kept.config.version == from);
+        done(Ok(kept.map(|kept| kept.config = config).is_some()))
+    }
+
+    fn leave(&self, chat: ChatId, account: AccountId, _now: u64) -> Answer<'_, ()> {
+        if let Some(kept) = self.state().chats.get_mut(&chat) {
+            kept.left.insert(account);
+        }
+        done(Ok(()))
+    }
+
     fn of_account(&self, account: AccountId, after: Option<ChatId>, limit: u32) -> Answer<'_, Vec<ChatRecord>> {
         let state = self.state();
-        let mine = state.chats.iter().filter(|(chat, (members, _))| members.contains(&account) && Some(**chat) > after);
+        let mine = state.chats.iter().filter(|(chat, kept)| {
+            kept.members.contains(&account) && !kept.left.contains(&account) && Some(**chat) > after
+        });
         done(Ok(mine.take(limit as usize).filter_map(|(chat, _)| state.record(*chat)).collect()))
     }
 
@@ -204,8 +228,11 @@ impl Chats for MemoryStore {
             let registered = state.by_id(*id)?;
             Some(Member { account: *id, list_version: registered.list_version, devices: registered.devices.clone() })
         };
-        let roster = state.chats.get(&chat).map(|(members, _)| members.iter().filter_map(member).collect());
-        done(Ok(roster.map(|members| Arc::new(Roster { members }))))
+        let roster = state.chats.get(&chat).filter(|kept| kept.left.is_empty()).map(|kept| {
+            let members = kept.members.iter().filter_map(member).collect();
+            Arc::new(Roster { members, disappear_after: kept.config.disappear_after })
+        });
+        done(Ok(roster))
     }
 }
 

@@ -6,6 +6,7 @@ use sqlx::Row as _;
 use susurro_protocol::{AccountId, ChatId, DeviceId, MailboxSeq, MessageId};
 use tokio::time::timeout;
 
+use super::fault::Fault;
 use super::rows::{self, fixed, number, signed};
 use super::{PostgresStore, fault, retried};
 use crate::domain::Error;
@@ -28,6 +29,10 @@ impl Mailboxes for PostgresStore {
 
     fn acknowledge(&self, mailbox: DeviceId, cursor: MailboxSeq) {
         self.writer.acknowledge(mailbox, cursor);
+    }
+
+    fn acknowledge_chat(&self, mailbox: DeviceId, chat: ChatId, cursor: MailboxSeq) -> Answer<'_, ()> {
+        Box::pin(async move { retried!(self.acknowledge_chat_once(mailbox, chat, cursor)) })
     }
 
     fn read(&self, mailbox: DeviceId, after: MailboxSeq, limit: u32, bytes: usize) -> Answer<'_, Vec<Waiting>> {
@@ -94,5 +99,26 @@ impl Mailboxes for PostgresStore {
             let row = asked.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|why| fault::error(&why))?;
             row.try_get::<i64, usize>(0).map(|_| ()).map_err(|why| fault::error(&why))
         })
+    }
+}
+
+impl PostgresStore {
+    async fn acknowledge_chat_once(&self, device: DeviceId, chat: ChatId, cursor: MailboxSeq) -> Result<(), Fault> {
+        let mut transaction = self.begin().await?;
+        let lock = "SELECT m.device FROM mailboxes m JOIN devices d ON d.number = m.device \
+                    WHERE d.device = $1 FOR UPDATE OF m";
+        let locked = sqlx::query(lock).bind(device.as_bytes().to_vec()).fetch_optional(&mut *transaction).await?;
+        let Some(mailbox) = locked else { return Ok(()) };
+        let mailbox: i64 = mailbox.try_get(0)?;
+        let delete = "DELETE FROM messages WHERE mailbox = $1 AND seq <= $2 AND chat = $3";
+        let delete = sqlx::query(delete).bind(mailbox).bind(signed(cursor)).bind(chat.as_bytes().to_vec());
+        let gone = delete.execute(&mut *transaction).await?.rows_affected();
+        sqlx::query("UPDATE mailboxes SET waiting = greatest(waiting - $2, 0) WHERE device = $1")
+            .bind(mailbox)
+            .bind(signed(gone))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
     }
 }

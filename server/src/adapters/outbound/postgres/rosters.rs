@@ -58,6 +58,13 @@ impl Rosters {
         kept.rosters.insert(chat, (roster, Instant::now()));
     }
 
+    /// Forgets a chat that this node has changed: its own notice may take a moment.
+    pub(super) fn changed(&self, chat: &ChatId) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.changes += 1;
+        kept.rosters.remove(chat);
+    }
+
     /// Forgets what a notice names; everything when it cannot be read.
     fn hear(&self, notice: &str) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +129,8 @@ mod tests {
 
     fn roster(account: u8) -> Arc<Roster> {
         let account = AccountId::from_bytes([account; 16]);
-        Arc::new(Roster { members: vec![Member { account, list_version: 1, devices: Vec::new() }] })
+        let members = vec![Member { account, list_version: 1, devices: Vec::new() }];
+        Arc::new(Roster { members, disappear_after: 0 })
     }
 
     fn chat(n: u8) -> ChatId {

@@ -4,19 +4,50 @@ use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use susurro_protocol::rest::ChatConfig;
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId};
 
-use super::SqliteStore;
 use super::accounts::name;
 use super::fault::{self, Fault};
-use super::rows::{fixed, number, signed};
+use super::rows::{damaged, fixed, is_null, number, signed};
+use super::{Rosters, SqliteStore};
 use crate::domain::Error;
 use crate::domain::message::{ChatRecord, Member, Roster};
 use crate::ports::{Answer, Chats};
 
 impl Chats for SqliteStore {
     fn open_direct(&self, chat: ChatId, members: [AccountId; 2], now: u64) -> Answer<'_, (ChatRecord, bool)> {
-        self.writer.change(move |connection| Box::pin(open_direct(connection, chat, members, now)))
+        let rosters = self.rosters.clone();
+        self.writer.change_then(
+            move |connection| Box::pin(open_direct(connection, chat, members, now)),
+            move |_| Rosters::changed(&rosters, &chat),
+        )
+    }
+
+    fn configure(&self, chat: ChatId, from: u64, config: ChatConfig) -> Answer<'_, bool> {
+        let rosters = self.rosters.clone();
+        self.writer.change_then(
+            move |connection| Box::pin(configure(connection, chat, from, config)),
+            move |_| Rosters::changed(&rosters, &chat),
+        )
+    }
+
+    fn leave(&self, chat: ChatId, account: AccountId, now: u64) -> Answer<'_, ()> {
+        let rosters = self.rosters.clone();
+        self.writer.change_then(
+            move |connection| {
+                Box::pin(async move {
+                    sqlx::query("UPDATE chat_members SET left_at = ? WHERE chat = ? AND account = ?")
+                        .bind(signed(now))
+                        .bind(chat.as_bytes().to_vec())
+                        .bind(account.as_bytes().to_vec())
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            },
+            move |()| Rosters::changed(&rosters, &chat),
+        )
     }
 
     fn chat(&self, chat: ChatId) -> Answer<'_, Option<ChatRecord>> {
@@ -29,9 +60,10 @@ impl Chats for SqliteStore {
 
     fn of_account(&self, account: AccountId, after: Option<ChatId>, limit: u32) -> Answer<'_, Vec<ChatRecord>> {
         Box::pin(async move {
-            let select = "SELECT c.chat, c.created, a.account, a.name FROM \
-                          (SELECT chat FROM chat_members WHERE account = ? AND chat > ? ORDER BY chat LIMIT ?) mine \
-                          JOIN chats c ON c.chat = mine.chat JOIN chat_members m ON m.chat = c.chat \
+            let select = "SELECT c.chat, c.created, a.account, a.name, m.left_at, c.config_version, c.suite, \
+                          c.disappear_after, c.changed_by, c.changed FROM \
+                          (SELECT chat FROM chat_members WHERE account = ? AND chat > ? AND left_at IS NULL \
+                          ORDER BY chat LIMIT ?) mine JOIN chats c ON c.chat = mine.chat JOIN chat_members m ON m.chat = c.chat \
                           JOIN accounts a ON a.account = m.account ORDER BY c.chat, a.account";
             let after = after.map(|chat| chat.as_bytes().to_vec()).unwrap_or_default();
             let query = sqlx::query(select).bind(account.as_bytes().to_vec()).bind(after).bind(limit);
@@ -41,17 +73,22 @@ impl Chats for SqliteStore {
 
     fn roster(&self, chat: ChatId) -> Answer<'_, Option<Arc<Roster>>> {
         Box::pin(async move {
-            // Kept as long as the relay runs: device lists do not change in this version.
-            if let Some(kept) = self.kept_roster(&chat) {
-                return Ok(Some(kept));
-            }
-            let select = "SELECT a.account, a.list_version, d.device FROM chat_members m \
-                          JOIN accounts a ON a.account = m.account JOIN devices d ON d.account = a.account \
+            // Kept until the chat changes: device lists do not change in this version.
+            let read_at = match self.kept_roster(&chat) {
+                Ok(kept) => return Ok(Some(kept)),
+                Err(read_at) => read_at,
+            };
+            let select = "SELECT a.account, a.list_version, d.device, m.left_at, c.disappear_after \
+                          FROM chat_members m JOIN chats c ON c.chat = m.chat JOIN accounts a ON a.account = m.account JOIN devices d ON d.account = a.account \
                           WHERE m.chat = ? ORDER BY a.account, d.device";
             let query = sqlx::query(select).bind(chat.as_bytes().to_vec());
             let rows = query.fetch_all(&self.readers).await.map_err(|why| fault::error(&why))?;
-            let mut members: Vec<Member> = Vec::new();
+            let (mut members, mut disappear_after): (Vec<Member>, u32) = (Vec::new(), 0);
             for row in &rows {
+                if !is_null(row, 3)? {
+                    return Ok(None);
+                }
+                disappear_after = small(row, 4)?;
                 let account = AccountId::from_bytes(fixed(row, 0)?);
                 let device = DeviceId::from_bytes(fixed(row, 2)?);
                 match members.last_mut().filter(|member| member.account == account) {
@@ -64,15 +101,16 @@ impl Chats for SqliteStore {
             if members.is_empty() {
                 return Ok(None);
             }
-            let roster = Arc::new(Roster { members });
-            self.keep_roster(chat, roster.clone());
+            let roster = Arc::new(Roster { members, disappear_after });
+            self.keep_roster(chat, roster.clone(), read_at);
             Ok(Some(roster))
         })
     }
 }
 
-/// The columns chat, created, account, name; one row a member.
-const CHAT: &str = "SELECT c.chat, c.created, a.account, a.name FROM chats c \
+/// The columns of [`records`]; one row a member.
+const CHAT: &str = "SELECT c.chat, c.created, a.account, a.name, m.left_at, c.config_version, c.suite, \
+                    c.disappear_after, c.changed_by, c.changed FROM chats c \
                     JOIN chat_members m ON m.chat = c.chat JOIN accounts a ON a.account = m.account \
                     WHERE c.chat = ? ORDER BY a.account";
 
@@ -93,10 +131,48 @@ async fn open_direct(
                 .execute(&mut *connection)
                 .await?;
         }
+    } else {
+        let back = sqlx::query("UPDATE chat_members SET left_at = NULL WHERE chat = ? AND left_at IS NOT NULL");
+        back.bind(&id).execute(&mut *connection).await?;
     }
     let rows = sqlx::query(CHAT).bind(id).fetch_all(connection).await?;
     let record = records(&rows)?.pop().ok_or_else(|| Error::Internal("a chat without members".to_owned()))?;
     Ok((record, made))
+}
+
+async fn configure(
+    connection: &mut SqliteConnection,
+    chat: ChatId,
+    from: u64,
+    config: ChatConfig,
+) -> Result<bool, Fault> {
+    let update = "UPDATE chats SET config_version = ?, suite = ?, disappear_after = ?, changed_by = ?, changed = ? \
+                  WHERE chat = ? AND config_version = ?";
+    let update = sqlx::query(update)
+        .bind(signed(config.version))
+        .bind(config.suite)
+        .bind(config.disappear_after)
+        .bind(config.changed_by.map(|account| account.as_bytes().to_vec()))
+        .bind(config.changed.map(signed))
+        .bind(chat.as_bytes().to_vec())
+        .bind(signed(from));
+    Ok(update.execute(connection).await?.rows_affected() > 0)
+}
+
+fn config(row: &SqliteRow) -> Result<ChatConfig, Error> {
+    let changed_by = if is_null(row, 8)? { None } else { Some(AccountId::from_bytes(fixed(row, 8)?)) };
+    Ok(ChatConfig {
+        version: number(row, 5)?,
+        suite: small(row, 6)?,
+        disappear_after: small(row, 7)?,
+        changed_by,
+        changed: if is_null(row, 9)? { None } else { Some(number(row, 9)?) },
+    })
+}
+
+/// A column of a small number.
+fn small<T: TryFrom<u64>>(row: &SqliteRow, column: usize) -> Result<T, Error> {
+    T::try_from(number(row, column)?).map_err(|_| damaged("a number is too large"))
 }
 
 /// Chats from one row a member, the rows of a chat side by side.
@@ -105,9 +181,19 @@ fn records(rows: &[SqliteRow]) -> Result<Vec<ChatRecord>, Error> {
     for row in rows {
         let chat = ChatId::from_bytes(fixed(row, 0)?);
         let member: (AccountId, AccountName) = (AccountId::from_bytes(fixed(row, 2)?), name(row, 3)?);
+        let left = (!is_null(row, 4)?).then_some(member.0);
         match records.last_mut().filter(|record| record.chat == chat) {
-            Some(record) => record.members.push(member),
-            None => records.push(ChatRecord { chat, members: vec![member], created: number(row, 1)? }),
+            Some(record) => {
+                record.members.push(member);
+                record.left.extend(left);
+            }
+            None => records.push(ChatRecord {
+                chat,
+                members: vec![member],
+                created: number(row, 1)?,
+                config: config(row)?,
+                left: left.into_iter().collect(),
+            }),
         }
     }
     Ok(records)

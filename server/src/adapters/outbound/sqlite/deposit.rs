@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite, SqliteConnection};
 use susurro_protocol::{DeviceId, MailboxSeq, MessageId};
 
 use super::rows::signed;
+use super::writer::Range;
 use crate::domain::message::{Deposited, MESSAGE_ID_MEMORY_MS, NewMessage, Waiting};
 
 /// Mailboxes whose numbers are kept in memory. A relay with more active devices reads some again.
@@ -66,12 +67,12 @@ impl Ledger {
     pub(super) async fn write(
         &self,
         connection: &mut SqliteConnection,
-        acknowledged: &HashMap<DeviceId, MailboxSeq>,
+        acknowledged: &HashMap<Range, MailboxSeq>,
         messages: &[NewMessage],
     ) -> Result<Deposits, sqlx::Error> {
         let mut done = Deposits { outcomes: Vec::with_capacity(messages.len()), ..Deposits::default() };
-        for (mailbox, cursor) in acknowledged {
-            self.forget_up_to(connection, &mut done.touched, *mailbox, *cursor).await?;
+        for (range, cursor) in acknowledged {
+            self.forget_up_to(connection, &mut done.touched, *range, *cursor).await?;
         }
         let mut senders = Vec::with_capacity(messages.len());
         for message in messages {
@@ -158,15 +159,23 @@ impl Ledger {
         &self,
         connection: &mut SqliteConnection,
         touched: &mut HashMap<DeviceId, Mailbox>,
-        device: DeviceId,
+        (device, chat): Range,
         cursor: MailboxSeq,
     ) -> Result<(), sqlx::Error> {
         let Some(mailbox) = self.mailbox(connection, touched, device).await? else { return Ok(()) };
         if mailbox.waiting == 0 {
             return Ok(());
         }
-        let delete = sqlx::query("DELETE FROM messages WHERE mailbox = ? AND seq <= ?");
-        let gone = delete.bind(mailbox.number).bind(signed(cursor)).execute(connection).await?.rows_affected();
+        let delete = match chat {
+            None => sqlx::query("DELETE FROM messages WHERE mailbox = ? AND seq <= ?"),
+            Some(_) => sqlx::query("DELETE FROM messages WHERE mailbox = ? AND seq <= ? AND chat = ?"),
+        };
+        let delete = delete.bind(mailbox.number).bind(signed(cursor));
+        let delete = match chat {
+            None => delete,
+            Some(chat) => delete.bind(chat.as_bytes().to_vec()),
+        };
+        let gone = delete.execute(connection).await?.rows_affected();
         if gone > 0 {
             mailbox.waiting = mailbox.waiting.saturating_sub(gone);
             mailbox.changed = true;

@@ -25,6 +25,10 @@ impl Mailboxes for SqliteStore {
         self.writer.acknowledge(mailbox, cursor);
     }
 
+    fn acknowledge_chat(&self, mailbox: DeviceId, chat: ChatId, cursor: MailboxSeq) -> Answer<'_, ()> {
+        Box::pin(self.writer.acknowledge_chat(mailbox, chat, cursor))
+    }
+
     fn read(&self, mailbox: DeviceId, after: MailboxSeq, limit: u32, bytes: usize) -> Answer<'_, Vec<Waiting>> {
         Box::pin(async move {
             let select = "SELECT m.seq, m.message, m.chat, d.account, d.device, m.stored_at, m.body \

@@ -21,6 +21,7 @@ fn migrator() -> Migrator {
         1 "0001_relay";
         2 "0002_refresh_grace";
         3 "0003_accounts";
+        4 "0004_chats";
     })
 }
 

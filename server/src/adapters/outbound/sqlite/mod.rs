@@ -36,7 +36,7 @@ const ROSTERS_KEPT: usize = 10_000;
 pub struct SqliteStore {
     readers: SqlitePool,
     writer: Writer,
-    rosters: Mutex<HashMap<ChatId, Arc<Roster>>>,
+    rosters: Arc<Mutex<Rosters>>,
     revoked: Arc<Mutex<HashSet<FamilyId>>>,
     /// Up to which row of `revocations` they are known here.
     revocations_read: AtomicI64,
@@ -73,7 +73,7 @@ impl SqliteStore {
         Ok(Self {
             readers,
             writer,
-            rosters: Mutex::default(),
+            rosters: Arc::default(),
             revoked: Arc::new(Mutex::new(revoked)),
             revocations_read: AtomicI64::new(read),
         })
@@ -85,15 +85,37 @@ impl SqliteStore {
         self.readers.close().await;
     }
 
-    fn kept_roster(&self, chat: &ChatId) -> Option<Arc<Roster>> {
-        self.rosters.lock().unwrap_or_else(PoisonError::into_inner).get(chat).cloned()
+    /// The roster that is kept, or the number that a reading of it has to be kept under.
+    fn kept_roster(&self, chat: &ChatId) -> Result<Arc<Roster>, u64> {
+        let kept = self.rosters.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.by_chat.get(chat).cloned().ok_or(kept.changes)
     }
 
-    fn keep_roster(&self, chat: ChatId, roster: Arc<Roster>) {
+    fn keep_roster(&self, chat: ChatId, roster: Arc<Roster>, read_at: u64) {
         let mut kept = self.rosters.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= ROSTERS_KEPT {
-            kept.clear();
+        if kept.changes != read_at {
+            return;
         }
-        kept.insert(chat, roster);
+        if kept.by_chat.len() >= ROSTERS_KEPT {
+            kept.by_chat.clear();
+        }
+        kept.by_chat.insert(chat, roster);
+    }
+}
+
+/// Rosters in memory.
+#[derive(Default)]
+struct Rosters {
+    by_chat: HashMap<ChatId, Arc<Roster>>,
+    /// Counts what changed. A roster that was read before a change is not kept after it: it may be the old one.
+    changes: u64,
+}
+
+impl Rosters {
+    /// Forgets a roster that a commit has changed.
+    fn changed(rosters: &Mutex<Self>, chat: &ChatId) {
+        let mut kept = rosters.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.changes += 1;
+        kept.by_chat.remove(chat);
     }
 }

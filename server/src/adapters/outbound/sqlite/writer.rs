@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::{Connection as _, SqliteConnection};
-use susurro_protocol::{DeviceId, MailboxSeq};
+use susurro_protocol::{ChatId, DeviceId, MailboxSeq};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::deposit::{Deposits, Ledger};
@@ -27,6 +27,9 @@ const QUEUE_MAX: usize = 8 * BATCH_MAX;
 /// Kibibytes of ciphertext that may wait: bounds the memory of a relay whose disk is slow.
 const QUEUE_KIB: u32 = 64 * 1024;
 
+/// What an acknowledgement is about: a mailbox, or one chat in it.
+pub(super) type Range = (DeviceId, Option<ChatId>);
+
 /// A piece of work inside a transaction.
 pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'c>>;
 
@@ -39,7 +42,7 @@ pub(super) struct Writer {
 
 enum Job {
     Deposit(Box<Deposit>),
-    Acknowledge(DeviceId, MailboxSeq),
+    Acknowledge(Range, MailboxSeq),
     Expire(Expiry),
     Change(Box<dyn Change>),
     Close(oneshot::Sender<()>),
@@ -136,7 +139,19 @@ impl Writer {
     /// Queues an acknowledgement, or drops it when there is no room: a later one covers it, and a
     /// message that is delivered again does no harm.
     pub(super) fn acknowledge(&self, mailbox: DeviceId, cursor: MailboxSeq) {
-        let _ = self.jobs.try_send(Job::Acknowledge(mailbox, cursor));
+        let _ = self.jobs.try_send(Job::Acknowledge((mailbox, None), cursor));
+    }
+
+    /// Forgets what waits in one chat, and answers when that is durable.
+    pub(super) async fn acknowledge_chat(
+        &self,
+        mailbox: DeviceId,
+        chat: ChatId,
+        cursor: MailboxSeq,
+    ) -> Result<(), Error> {
+        self.jobs.send(Job::Acknowledge((mailbox, Some(chat)), cursor)).await.map_err(|_| closed())?;
+        // Whatever is behind it in the queue is committed with it or after it.
+        self.change(|_| Box::pin(std::future::ready(Ok(())))).await
     }
 
     /// Drops what is past its time.
@@ -195,7 +210,7 @@ struct Running {
     commits: Arc<dyn Commits>,
     healthy: Arc<AtomicBool>,
     /// Acknowledgements that no transaction has taken yet.
-    acknowledged: HashMap<DeviceId, MailboxSeq>,
+    acknowledged: HashMap<Range, MailboxSeq>,
 }
 
 impl Running {
@@ -207,8 +222,8 @@ impl Running {
             for job in jobs.drain(..) {
                 match job {
                     Job::Deposit(deposit) => deposits.push(*deposit),
-                    Job::Acknowledge(mailbox, cursor) => {
-                        let latest = self.acknowledged.entry(mailbox).or_default();
+                    Job::Acknowledge(range, cursor) => {
+                        let latest = self.acknowledged.entry(range).or_default();
                         *latest = cursor.max(*latest);
                     }
                     Job::Expire(expiry) => expiries.push(expiry),
