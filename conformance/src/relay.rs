@@ -63,7 +63,13 @@ impl Relay {
         let log = log_of(folder);
         let mut arguments = vec!["--listen", listen];
         // What is given comes in place of the usual, since each may stand once.
-        for usual in [["--log", EVERYTHING], ["--auth-rate", "10000"], ["--rest-rate", "100000"]] {
+        for usual in [
+            ["--log", EVERYTHING],
+            ["--auth-rate", "10000"],
+            ["--rest-rate", "100000"],
+            ["--search-rate", "100000"],
+            ["--message-rate", "100000000"],
+        ] {
             if !more.contains(&usual[0]) {
                 arguments.extend(usual);
             }

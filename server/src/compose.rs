@@ -17,6 +17,7 @@ use crate::adapters::inbound::{http, serve, ws};
 use crate::adapters::outbound::argon2::PepperedArgon2;
 use crate::adapters::outbound::bus::LocalBus;
 use crate::adapters::outbound::jwt::JwtTokens;
+use crate::adapters::outbound::rates::LocalRates;
 use crate::adapters::outbound::redis;
 use crate::adapters::outbound::secrets::{SecretError, Secrets};
 use crate::adapters::outbound::sqlite::{OpenError, Options, SqliteStore};
@@ -24,8 +25,8 @@ use crate::adapters::outbound::system::{SystemClock, SystemEntropy};
 use crate::config::{Config, ConfigError, Secret};
 use crate::domain::login::LoginKeys;
 use crate::domain::message::Waiting;
-use crate::ports::{Bus, Commits, Entropy as _, Sessions};
-use crate::service::{Cluster, Fanout, Office, Ports, Relay, RelayKeys};
+use crate::ports::{Bus, Commits, Entropy as _, Rates, Sessions};
+use crate::service::{Cluster, Fanout, Office, Ports, Relay, RelayKeys, SharedRates};
 use crate::shutdown::Shutdown;
 
 /// Why a relay did not start.
@@ -127,18 +128,25 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
+    let rates = nodes.rates.clone();
     let tending = nodes.tend(ports.sessions.clone());
     let login = LoginKeys::new(*secrets.nonces, *secrets.salts);
-    let relay = Relay::new(ports, RelayKeys { signing, login }).with_registration(config.registration);
+    let relay =
+        Relay::new(ports, RelayKeys { signing, login }).with_registration(config.registration).paced(config.pace);
     let relay = Arc::new(relay);
 
     let address = config.listen;
     let listener = TcpListener::bind(address).await.map_err(|why| StartError::Listen { address, why })?;
     let addr = listener.local_addr().map_err(|why| StartError::Listen { address, why })?;
     let shutdown = Shutdown::default();
-    let limits = http::Limits { auth: config.auth_rate, rest: config.rest_rate, behind_proxy: config.behind_proxy };
+    let limits = http::Limits {
+        auth: config.auth_rate,
+        rest: config.rest_rate,
+        search: config.search_rate,
+        behind_proxy: config.behind_proxy,
+    };
     let sockets = ws::router(relay.clone(), config.timing, shutdown.listener());
-    let router = http::finish(http::router(relay.clone(), limits).merge(sockets));
+    let router = http::finish(http::router(relay.clone(), limits, rates).merge(sockets));
     let is_tls = tls.is_some();
     let bounds = config.bounds.within(serve::open_files());
     let serving = tokio::spawn(serve::serve(listener, tls, router, bounds, config.behind_proxy, shutdown.listener()));
@@ -233,30 +241,35 @@ impl RunningRelay {
 /// How this node reaches connections, its own and those of others.
 struct Nodes {
     bus: Arc<dyn Bus>,
-    others: Option<(Arc<Cluster>, redis::Driver)>,
+    rates: Arc<dyn Rates>,
+    others: Option<(Arc<Cluster>, redis::Driver, redis::RatesDriver)>,
 }
 
 fn nodes(config: &Config, secrets: &Secrets) -> Result<Nodes, StartError> {
     let local = Arc::new(LocalBus::default());
-    let Some(url) = &config.redis else { return Ok(Nodes { bus: local, others: None }) };
+    let rates = Arc::new(LocalRates::default());
+    let Some(url) = &config.redis else { return Ok(Nodes { bus: local, rates, others: None }) };
     let address = redis::Address::read(url, config.redis_password.as_ref().map(Secret::reveal))?;
     if address.is_tls() {
         // The client of Redis takes the process's provider. One that is there already is the same.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }
-    let (link, driver) = redis::link(redis::Options { address, key: secrets.nodes.clone() })?;
+    let options = redis::Options { address, key: secrets.nodes.clone() };
+    let (link, driver) = redis::link(options.clone())?;
+    let (shared, counting) = redis::rates(options)?;
+    let rates = Arc::new(SharedRates { shared: Arc::new(shared), local: rates });
     let mut node = [0; 8];
     SystemEntropy.fill(&mut node)?;
     let cluster = Arc::new(Cluster::new(local, Arc::new(link), u64::from_be_bytes(node)));
-    Ok(Nodes { bus: cluster.clone(), others: Some((cluster, driver)) })
+    Ok(Nodes { bus: cluster.clone(), rates, others: Some((cluster, driver, counting)) })
 }
 
 impl Nodes {
     /// Begins to talk with the other nodes, if there are any.
     fn tend(self, sessions: Arc<dyn Sessions>) -> Vec<JoinHandle<()>> {
-        let Some((cluster, driver)) = self.others else { return Vec::new() };
+        let Some((cluster, driver, counting)) = self.others else { return Vec::new() };
         let driving = tokio::spawn(driver.run(cluster.clone()));
-        vec![driving, tokio::spawn(async move { cluster.tend(sessions).await })]
+        vec![driving, tokio::spawn(counting.run()), tokio::spawn(async move { cluster.tend(sessions).await })]
     }
 }
 

@@ -17,11 +17,13 @@ use susurro_protocol::event::PrekeysLow;
 use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
 use susurro_server::adapters::outbound::bus::LocalBus;
 use susurro_server::adapters::outbound::memory::MemoryStore;
-use susurro_server::adapters::outbound::redis::{Address, Options, link};
+use susurro_server::adapters::outbound::rates::LocalRates;
+use susurro_server::adapters::outbound::redis::{Address, Options, link, rates};
 use susurro_server::domain::message::{Signal, Waiting};
+use susurro_server::domain::rate::PerMinute;
 use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash};
-use susurro_server::ports::{Bus, Ending, Link, Sessions, Slot, Taken};
-use susurro_server::service::{Cluster, Fanout};
+use susurro_server::ports::{Asker, Bus, Counted, Ending, Link, Rates, Sessions, Slot, Taken};
+use susurro_server::service::{Cluster, Fanout, SharedRates};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use xtask::services::{Redis, RedisCluster};
@@ -287,6 +289,75 @@ async fn a_relay_starts_without_redis_and_finds_it_later() {
     reach(&other, 1, &slot).await;
     driving.abort();
     tending.abort();
+}
+
+/// Counters as a node of a relay has them, over its own.
+fn counting(url: &str) -> (Arc<dyn Rates>, JoinHandle<()>) {
+    let address = Address::read(url, None).unwrap();
+    let (shared, driver) = rates(Options { address, key: Zeroizing::new([7; 32]) }).unwrap();
+    let local = Arc::new(LocalRates::default());
+    (Arc::new(SharedRates { shared: Arc::new(shared), local }), tokio::spawn(driver.run()))
+}
+
+async fn limits_are_shared(url: &str) {
+    let (one, of_one) = counting(url);
+    let (other, of_other) = counting(url);
+    let asker = |n: u8| Asker { counted: Counted::Account, who: [n; 16] };
+    let take = async |rates: &Arc<dyn Rates>, n: u8| rates.take(asker(n), PerMinute(20), 0).await.unwrap();
+    // Until both are connected each counts alone: an asker that each of them counts is one whom the other counted.
+    let end = Instant::now() + PATIENCE;
+    for n in 100.. {
+        let (first, second, third) = (take(&one, n).await, take(&other, n).await, take(&one, n).await);
+        if [first.remaining, second.remaining, third.remaining] == [19, 18, 17] {
+            break;
+        }
+        assert!(Instant::now() < end, "the nodes count together");
+        sleep(Duration::from_millis(20)).await;
+    }
+    for n in 0..20 {
+        let allowance = take(if n % 2 == 0 { &one } else { &other }, 1).await;
+        assert_eq!((allowance.limit, allowance.retry_after), (20, None), "{n}");
+        assert!(allowance.remaining >= 19 - n && allowance.reset <= 60);
+    }
+    for rates in [&one, &other] {
+        let refused = take(rates, 1).await;
+        assert!(refused.retry_after.is_some_and(|seconds| (1..=3).contains(&seconds)), "{refused:?}");
+        assert_eq!((refused.remaining, take(rates, 2).await.retry_after), (0, None));
+    }
+    let waited = Instant::now();
+    while take(&other, 1).await.retry_after.is_some() {
+        assert!(waited.elapsed() < Duration::from_secs(10), "one comes back every three seconds");
+        sleep(Duration::from_millis(100)).await;
+    }
+    of_one.abort();
+    of_other.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_those_of_all_nodes_together_and_of_each_without_redis() {
+    let mut redis = Redis::start().unwrap();
+    limits_are_shared(&redis.url()).await;
+    let (rates, driving) = counting(&redis.url());
+    let asker = Asker { counted: Counted::Auth, who: [9; 16] };
+    redis.pause().unwrap();
+    for n in (0..20).rev() {
+        let begun = Instant::now();
+        let allowance = rates.take(asker, PerMinute(20), 1_000).await.unwrap();
+        assert_eq!((allowance.remaining, allowance.retry_after), (n, None), "this node counts alone");
+        assert!(begun.elapsed() < Duration::from_secs(2), "nobody waits long for a count");
+    }
+    assert!(rates.take(asker, PerMinute(20), 1_000).await.unwrap().retry_after.is_some());
+    redis.resume().unwrap();
+    redis.kill().unwrap();
+    redis.restart().unwrap();
+    limits_are_shared(&redis.url()).await;
+    driving.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_shared_over_a_cluster_of_redis_servers() {
+    let redis = RedisCluster::start().unwrap();
+    limits_are_shared(&redis.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

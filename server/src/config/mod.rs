@@ -22,7 +22,7 @@ pub use source::Origin;
 use crate::adapters::inbound::serve::Bounds;
 use crate::adapters::inbound::ws::Timing;
 use crate::domain::invite::Registration;
-use crate::domain::rate::PerMinute;
+use crate::domain::rate::{Pace, PerMinute};
 use crate::telemetry::Logs;
 
 /// Everything that a relay is started with.
@@ -52,8 +52,12 @@ pub struct Config {
     pub auth_rate: PerMinute,
     /// Other requests a minute from one account.
     pub rest_rate: PerMinute,
+    /// Searches for people a minute from one account.
+    pub search_rate: PerMinute,
     /// How many connections there may be, and how long they may dawdle.
     pub bounds: Bounds,
+    /// How much one device may bring.
+    pub pace: Pace,
     /// Messages that may wait in one mailbox.
     pub mailbox_max: u64,
     /// Bytes that the database may grow to; `None` for as large as the disk.
@@ -181,6 +185,9 @@ impl Config {
             watch_every: Duration::from_millis(500),
             auth_rate: PerMinute(20),
             rest_rate: PerMinute(100),
+            search_rate: PerMinute(30),
+            // A hundred messages a second and a megabyte a second, for ever: more than any person.
+            pace: Pace { messages: PerMinute(6_000), kib: PerMinute(64 * 1024) },
             bounds: Bounds::default(),
             mailbox_max: MAILBOX_MESSAGES_MAX,
             database_max: None,

@@ -93,6 +93,74 @@ fn level(bucket: &Bucket, rate: u64, now: u64) -> u64 {
     (bucket.level + gained).min(rate * WINDOW_MS)
 }
 
+/// How much one device may bring in a minute, all at once or spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Messages.
+    pub messages: PerMinute,
+    /// KiB of frames and bodies.
+    pub kib: PerMinute,
+}
+
+/// What a frame counts at least, so that the smallest cost something.
+const LEAST_BYTES: u64 = 256;
+
+/// What one device has left of its pace. It may take more at once than it has and waits for it afterwards: what came is
+/// never refused for it, only what follows comes later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    messages: i64,
+    bytes: i64,
+    at: u64,
+}
+
+impl Pace {
+    /// With nothing spent.
+    #[must_use]
+    pub fn fresh(&self, now: u64) -> Spent {
+        Spent { messages: full(self.messages), bytes: full(self.kib).saturating_mul(1024), at: now }
+    }
+
+    /// Spends messages and bytes at `now` (milliseconds). Gives the milliseconds until the next may come; 0 for at once.
+    pub fn spend(&self, spent: &mut Spent, messages: u64, bytes: u64, now: u64) -> u64 {
+        let passed = signed(now.saturating_sub(spent.at).min(WINDOW_MS));
+        spent.at = now;
+        let kinds = [
+            (&mut spent.messages, i64::from(self.messages.0), messages),
+            (&mut spent.bytes, i64::from(self.kib.0).saturating_mul(1024), bytes.max(LEAST_BYTES)),
+        ];
+        let mut wait = 0;
+        for (level, rate, cost) in kinds {
+            let most = rate.saturating_mul(signed(WINDOW_MS));
+            let gained = level.saturating_add(passed.saturating_mul(rate)).min(most);
+            *level = gained.saturating_sub(signed(cost.saturating_mul(WINDOW_MS)));
+            if *level < 0 {
+                wait = wait.max(level.unsigned_abs().div_ceil(rate.max(1).unsigned_abs()));
+            }
+        }
+        wait
+    }
+
+    /// Whether a device has everything back at `now`: it need not be remembered.
+    #[must_use]
+    pub fn is_fresh(&self, spent: &Spent, now: u64) -> bool {
+        let passed = signed(now.saturating_sub(spent.at).min(WINDOW_MS));
+        let back = |level: i64, rate: i64| {
+            level.saturating_add(passed.saturating_mul(rate)) >= rate.saturating_mul(signed(WINDOW_MS))
+        };
+        back(spent.messages, i64::from(self.messages.0))
+            && back(spent.bytes, i64::from(self.kib.0).saturating_mul(1024))
+    }
+}
+
+fn full(rate: PerMinute) -> i64 {
+    i64::from(rate.0).saturating_mul(signed(WINDOW_MS))
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,5 +195,33 @@ mod tests {
         let mut buckets = Buckets::new(PerMinute(1), 8);
         assert_eq!(buckets.take(0, 60_000).retry_after, None);
         assert!(buckets.take(0, 0).retry_after.is_some());
+    }
+
+    #[test]
+    fn a_device_that_brings_too_much_waits_until_it_has_it_back() {
+        let pace = Pace { messages: PerMinute(60), kib: PerMinute(60) };
+        let mut spent = pace.fresh(0);
+        for _ in 0..60 {
+            assert_eq!(pace.spend(&mut spent, 1, 300, 0), 0);
+        }
+        assert_eq!(pace.spend(&mut spent, 1, 300, 0), 1_000, "one a second");
+        assert_eq!(pace.spend(&mut spent, 0, 300, 1_000), 0, "what is no message is not held up by messages");
+        // A frame that is larger than all that is left comes in, and the next waits for it.
+        let mut spent = pace.fresh(0);
+        assert_eq!(pace.spend(&mut spent, 1, 120 * 1024, 0), 60_000);
+        assert!(!pace.is_fresh(&spent, 119_999));
+        assert_eq!(pace.spend(&mut spent, 1, 1, 60_000), 250, "the smallest frame costs something");
+        // Going back in time gives nothing.
+        let mut spent = pace.fresh(60_000);
+        assert_eq!(pace.spend(&mut spent, 61, 0, 0), 1_000);
+    }
+
+    #[test]
+    fn a_device_that_has_everything_back_is_fresh() {
+        let pace = Pace { messages: PerMinute(60), kib: PerMinute(60) };
+        let mut spent = pace.fresh(0);
+        assert!(pace.is_fresh(&spent, 0));
+        pace.spend(&mut spent, 30, 0, 0);
+        assert!(!pace.is_fresh(&spent, 29_999) && pace.is_fresh(&spent, 30_000));
     }
 }

@@ -8,6 +8,7 @@ mod chats;
 mod link;
 mod mailboxes;
 mod prekeys;
+mod rates;
 mod sessions;
 mod system;
 
@@ -21,6 +22,7 @@ pub use chats::Chats;
 pub use link::{Attachment, Audience, Connections, Heard, Link, Word};
 pub use mailboxes::{Commits, MailboxState, Mailboxes, Receipt};
 pub use prekeys::{Claimed, Prekeys};
+pub use rates::{Asker, Counted, Rates};
 pub use sessions::Sessions;
 pub use system::{Clock, Entropy, Passwords, Tokens};
 

@@ -10,7 +10,9 @@ mod fanout;
 mod keys;
 mod login;
 mod mailbox;
+mod pace;
 mod profile;
+mod rates;
 mod refresh;
 mod register;
 mod send;
@@ -29,11 +31,13 @@ pub use administration::Office;
 pub use cluster::Cluster;
 pub use connect::{Opened, Resume};
 pub use fanout::Fanout;
+pub use rates::SharedRates;
 
+use self::pace::Paces;
 use crate::domain::Error;
 use crate::domain::invite::Registration;
 use crate::domain::login::LoginKeys;
-use crate::domain::rate::{Buckets, PerMinute};
+use crate::domain::rate::{Buckets, Pace, PerMinute};
 use crate::ports::{
     Accounts, Administration, Bus, Chats, Clock, Devices, Entropy, Invites, Mailboxes, Passwords, Prekeys, Sessions,
     Tokens,
@@ -85,6 +89,8 @@ pub struct Relay {
     /// How often each device may whisper.
     whispers: Mutex<Buckets<DeviceId>>,
     registration: Registration,
+    /// How much each device may bring.
+    paces: Paces,
 }
 
 /// Devices whose whispers are counted at a time.
@@ -95,13 +101,21 @@ impl Relay {
     #[must_use]
     pub fn new(ports: Ports, keys: RelayKeys) -> Self {
         let whispers = Mutex::new(Buckets::new(PerMinute(WHISPERS_A_MINUTE), WHISPERERS_MAX));
-        Self { ports, keys, whispers, registration: Registration::Open }
+        let most = PerMinute(u32::MAX);
+        let paces = Paces::new(Pace { messages: most, kib: most });
+        Self { ports, keys, whispers, registration: Registration::Open, paces }
     }
 
     /// The same relay with another rule for who may register.
     #[must_use]
     pub fn with_registration(self, registration: Registration) -> Self {
         Self { registration, ..self }
+    }
+
+    /// The same with a bound on what one device may bring.
+    #[must_use]
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { paces: Paces::new(pace), ..self }
     }
 
     /// What `GET /.well-known/susurro` says.

@@ -2,16 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use susurro_protocol::ErrorCode;
+use reqwest::{Method, StatusCode};
+use susurro_protocol::event::Stored;
 use susurro_protocol::frame::FrameKind;
-use susurro_protocol::rest::Problem;
+use susurro_protocol::rest::{PostMessage, Problem};
+use susurro_protocol::{ErrorCode, MessageId};
 use susurro_server::adapters::inbound::serve::Bounds;
 use susurro_server::config::Config;
+use susurro_server::domain::rate::{Pace, PerMinute};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, Relay, pair, relay_with};
+use crate::support::{PATIENCE, Person, Relay, pair, random, relay_with};
 
 /// What a test waits instead of what an operator would.
 const SHORT: Duration = Duration::from_millis(500);
@@ -197,6 +200,98 @@ async fn ten_thousand_idle_connections_do_not_hurt_others() {
     for stream in &mut held[..100] {
         until_closed(stream).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_brings_too_much_is_slowed_down_and_loses_nothing() {
+    let pace = Pace { messages: PerMinute(60), kib: PerMinute(1_000_000) };
+    let relay = relay_with(|config| Config { pace, ..config }).await;
+    let (alice, bob, chat) = pair(&relay).await;
+    let (mut at_alice, mut at_bob) = (alice.connect(0).await, bob.connect(0).await);
+    let begun = Instant::now();
+    let messages: Vec<_> = (0..63_u8).map(|n| alice.message(chat, &bob, &[n + 1])).collect();
+    for message in &messages {
+        at_alice.say(FrameKind::Send, message).await;
+    }
+    for (n, message) in messages.iter().enumerate() {
+        let stored: Stored = at_alice.expect(FrameKind::Stored).await;
+        assert_eq!(stored.message, message.message, "in order");
+        assert_eq!(at_bob.delivery().await.message, messages[n].message);
+    }
+    assert!(begun.elapsed() >= Duration::from_secs(2), "the last three came one a second: {:?}", begun.elapsed());
+
+    // Coming again gives nothing back, and neither does the other door.
+    let post = PostMessage {
+        message: MessageId::from_bytes(random()),
+        lists: messages[0].lists.clone(),
+        deposits: messages[0].deposits.clone(),
+        time_to_live: 0,
+    };
+    drop(at_alice);
+    let path = format!("/chats/{chat}/messages");
+    let until = Instant::now() + PATIENCE;
+    // What the connection has spent counts when the relay has noticed its end.
+    while !relay_refuses(&alice, &path, &post).await {
+        assert!(Instant::now() < until);
+    }
+    let mut again = alice.connect(0).await;
+    let begun = Instant::now();
+    for _ in 0..3 {
+        again.deposit(&alice.message(chat, &bob, b"again")).await.unwrap();
+    }
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+/// Whether a message over HTTPS is refused as one too many.
+async fn relay_refuses(person: &Person, path: &str, post: &PostMessage) -> bool {
+    let response = person.request(Method::POST, path).json(post).send().await.unwrap();
+    match response.status() {
+        StatusCode::TOO_MANY_REQUESTS => {
+            assert!(response.headers().contains_key("retry-after"));
+            true
+        }
+        status => {
+            assert_eq!(status, StatusCode::OK);
+            false
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_so_many_sockets_and_no_more() {
+    let relay = relay_with(|config| config).await;
+    let (alice, bob, _) = pair(&relay).await;
+    let mut open = Vec::new();
+    for _ in 0..32 {
+        open.push(alice.dial().await.unwrap());
+    }
+    assert_eq!(alice.dial().await.err(), Some(StatusCode::TOO_MANY_REQUESTS));
+    let _other = bob.connect(0).await;
+    open.pop();
+    let until = Instant::now() + PATIENCE;
+    while alice.dial().await.is_err() {
+        assert!(Instant::now() < until, "the place of the one that left is free again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_are_counted_beside_everything_else() {
+    let relay = relay_with(|config| Config { search_rate: PerMinute(2), ..config }).await;
+    let (alice, ..) = pair(&relay).await;
+    let search = async || alice.request(Method::GET, "/users/search?q=bo").send().await.unwrap();
+    for left in ["1", "0"] {
+        let found = search().await;
+        assert_eq!(found.status(), StatusCode::OK);
+        assert_eq!(
+            (&found.headers()["ratelimit-limit"], &found.headers()["ratelimit-remaining"]),
+            (&"2".parse().unwrap(), &left.parse().unwrap())
+        );
+    }
+    let refused = search().await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key("retry-after"));
+    let me = alice.request(Method::GET, "/users/me").send().await.unwrap();
+    assert_eq!(me.status(), StatusCode::OK);
 }
 
 /// Many clients at once that begin a request and drip.

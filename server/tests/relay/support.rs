@@ -27,7 +27,7 @@ use susurro_protocol::version::{SUBPROTOCOL, SUITE};
 use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MailboxSeq, MessageId};
 use susurro_server::compose::{self, RunningRelay};
 use susurro_server::config::Config;
-use susurro_server::domain::rate::PerMinute;
+use susurro_server::domain::rate::{Pace, PerMinute};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -38,9 +38,18 @@ use zeroize::Zeroizing;
 /// How long anything may take before a test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// More than any test brings.
+const PACE: Pace = Pace { messages: PerMinute(u32::MAX), kib: PerMinute(u32::MAX) };
+
 /// A configuration whose rates are in nobody's way.
 pub(crate) fn config(data_dir: &Path) -> Config {
-    Config { auth_rate: PerMinute(100_000), rest_rate: PerMinute(100_000), ..Config::new(data_dir) }
+    Config {
+        auth_rate: PerMinute(100_000),
+        rest_rate: PerMinute(100_000),
+        search_rate: PerMinute(100_000),
+        pace: PACE,
+        ..Config::new(data_dir)
+    }
 }
 
 /// A relay in a directory of its own.

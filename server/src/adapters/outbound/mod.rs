@@ -5,6 +5,7 @@ pub mod bus;
 pub mod jwt;
 pub mod memory;
 pub mod postgres;
+pub mod rates;
 pub mod redis;
 pub mod secrets;
 pub mod sqlite;

@@ -28,6 +28,36 @@ pub(super) static GROUP: Group = Group {
             },
         },
         Setting {
+            name: "search-rate",
+            kind: Kind::Number("N"),
+            default: Preset::Is("30"),
+            help: "Searches for people a minute from one account.",
+            set: |config, text| {
+                config.search_rate = PerMinute(at_least(text, 1)?);
+                Ok(())
+            },
+        },
+        Setting {
+            name: "message-rate",
+            kind: Kind::Number("N"),
+            default: Preset::Is("6000"),
+            help: "Messages a minute from one device; what comes faster waits in its socket.",
+            set: |config, text| {
+                config.pace.messages = PerMinute(at_least(text, 1)?);
+                Ok(())
+            },
+        },
+        Setting {
+            name: "traffic-rate-kib",
+            kind: Kind::Number("KIB"),
+            default: Preset::Is("65536"),
+            help: "Kibibytes a minute from one device; what comes faster waits in its socket.",
+            set: |config, text| {
+                config.pace.kib = PerMinute(at_least(text, 1)?);
+                Ok(())
+            },
+        },
+        Setting {
             name: "connections",
             kind: Kind::Number("N"),
             default: Preset::Is("50000"),

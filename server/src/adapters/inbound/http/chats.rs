@@ -201,6 +201,7 @@ pub(super) async fn send(
 ) -> Result<Json<PostedMessage>, Failure> {
     let PostMessage { message, lists, deposits, time_to_live } = post;
     let submission = Submission { message, chat, lists, deposits, time_to_live };
+    relay.pace_request(&claims, submission.deposits.iter().map(|deposit| deposit.ciphertext.len()).sum())?;
     let stored_at = relay.send(&claims, submission).await?.await?.accepted()?;
     Ok(Json(PostedMessage { message, stored_at }))
 }

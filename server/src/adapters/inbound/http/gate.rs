@@ -1,24 +1,22 @@
 //! Who may come in, and how often.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use susurro_protocol::{AccountId, ErrorCode};
+use susurro_protocol::ErrorCode;
 
 use super::Api;
 use crate::adapters::inbound::listen::Peer;
 use crate::adapters::inbound::problem::Failure;
 use crate::adapters::inbound::{address, bearer};
 use crate::domain::Error;
-use crate::domain::rate::{Allowance, Buckets, PerMinute};
+use crate::domain::rate::{Allowance, PerMinute};
 use crate::domain::token::Claims;
-
-/// Askers that are counted at once; each takes less than a hundred bytes.
-const ASKERS_MAX: usize = 65_536;
+use crate::ports::{Asker, Counted, Rates};
 
 /// How often one may ask.
 #[derive(Debug, Clone, Copy)]
@@ -27,35 +25,30 @@ pub struct Limits {
     pub auth: PerMinute,
     /// Everything else from one account.
     pub rest: PerMinute,
+    /// `GET /users/search` from one account: each answer names up to a hundred people.
+    pub search: PerMinute,
     /// Whether the last address of `X-Forwarded-For` is the client's, because a proxy puts it there.
     pub behind_proxy: bool,
 }
 
-/// The counters.
+/// Counts, and lets through what is allowed.
 pub struct Gate {
-    auth: Mutex<Buckets<IpAddr>>,
-    addresses: Mutex<Buckets<IpAddr>>,
-    accounts: Mutex<Buckets<AccountId>>,
-    behind_proxy: bool,
+    limits: Limits,
+    rates: Arc<dyn Rates>,
 }
 
 impl Gate {
-    /// With everybody at zero.
+    /// With these counters.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        Self {
-            auth: Mutex::new(Buckets::new(limits.auth, ASKERS_MAX)),
-            addresses: Mutex::new(Buckets::new(limits.rest, ASKERS_MAX)),
-            accounts: Mutex::new(Buckets::new(limits.rest, ASKERS_MAX)),
-            behind_proxy: limits.behind_proxy,
-        }
+    pub fn new(limits: Limits, rates: Arc<dyn Rates>) -> Self {
+        Self { limits, rates }
     }
 
     /// The address that counts: what the proxy says when there is one, and of IPv6 the network,
     /// of which every customer has at least one.
     fn address(&self, request: &Request) -> IpAddr {
         let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
-        let forwarded = if self.behind_proxy { forwarded(request.headers()) } else { None };
+        let forwarded = if self.limits.behind_proxy { forwarded(request.headers()) } else { None };
         forwarded.or(peer).map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), address::asker)
     }
 }
@@ -77,11 +70,21 @@ pub(super) async fn authenticated(State(api): State<Api>, mut request: Request, 
 
 /// Counts what an account asks.
 pub(super) async fn account(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let rate = api.gate.limits.rest;
+    of_account(&api, Counted::Account, rate, request, next).await
+}
+
+/// Counts what an account looks for, beside everything else that it asks.
+pub(super) async fn search(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let rate = api.gate.limits.search;
+    of_account(&api, Counted::Search, rate, request, next).await
+}
+
+async fn of_account(api: &Api, counted: Counted, rate: PerMinute, request: Request, next: Next) -> Response {
     let Some(account) = request.extensions().get::<Claims>().map(|claims| claims.account) else {
         return Failure::from(ErrorCode::Unauthenticated).into_response();
     };
-    let allowance = take(&api.gate.accounts, account, api.relay.now());
-    limited(allowance, request, next).await
+    limited(api, Asker { counted, who: *account.as_bytes() }, rate, request, next).await
 }
 
 /// Lets those through who administer the relay now.
@@ -98,31 +101,39 @@ pub(super) async fn admin(State(api): State<Api>, request: Request, next: Next) 
 
 /// Counts attempts to come in from an address.
 pub(super) async fn auth(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let address = api.gate.address(&request);
-    let allowance = take(&api.gate.auth, address, api.relay.now());
-    limited(allowance, request, next).await
+    let rate = api.gate.limits.auth;
+    of_address(&api, Counted::Auth, rate, request, next).await
 }
 
 /// Counts what an address asks without a token.
 pub(super) async fn by_address(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let address = api.gate.address(&request);
-    let allowance = take(&api.gate.addresses, address, api.relay.now());
-    limited(allowance, request, next).await
+    let rate = api.gate.limits.rest;
+    of_address(&api, Counted::Address, rate, request, next).await
 }
 
-fn take<K: std::hash::Hash + Eq + Copy>(buckets: &Mutex<Buckets<K>>, asker: K, now: u64) -> Allowance {
-    buckets.lock().unwrap_or_else(PoisonError::into_inner).take(asker, now)
+async fn of_address(api: &Api, counted: Counted, rate: PerMinute, request: Request, next: Next) -> Response {
+    let who = match api.gate.address(&request) {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    };
+    limited(api, Asker { counted, who }, rate, request, next).await
 }
 
-async fn limited(allowance: Allowance, request: Request, next: Next) -> Response {
+async fn limited(api: &Api, asker: Asker, rate: PerMinute, request: Request, next: Next) -> Response {
+    let allowance = match api.gate.rates.take(asker, rate, api.relay.now()).await {
+        Ok(allowance) => allowance,
+        Err(error) => return Failure(error).into_response(),
+    };
     let mut response = match allowance.retry_after {
         None => next.run(request).await,
         Some(seconds) => Failure(Error::RateLimited(seconds)).into_response(),
     };
-    let numbers = [u64::from(allowance.limit), u64::from(allowance.remaining), allowance.reset];
+    let Allowance { limit, remaining, reset, .. } = allowance;
+    let numbers = [u64::from(limit), u64::from(remaining), reset];
     for (names, number) in HEADERS.iter().zip(numbers) {
         for name in names {
-            response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from(number));
+            // A narrower limit inside has spoken already.
+            response.headers_mut().entry(HeaderName::from_static(name)).or_insert(HeaderValue::from(number));
         }
     }
     response
@@ -147,6 +158,15 @@ mod tests {
     use axum::body::Body;
 
     use super::*;
+    use crate::ports::Answer;
+
+    struct Uncounted;
+
+    impl Rates for Uncounted {
+        fn take(&self, _: Asker, _: PerMinute, _: u64) -> Answer<'_, Allowance> {
+            Box::pin(std::future::pending())
+        }
+    }
 
     fn request(peer: &str, forwarded: Option<&str>) -> Request {
         let mut request = Request::new(Body::empty());
@@ -159,8 +179,9 @@ mod tests {
     }
 
     fn address(behind_proxy: bool, request: &Request) -> String {
-        let limits = Limits { auth: PerMinute(1), rest: PerMinute(1), behind_proxy };
-        Gate::new(limits).address(request).to_string()
+        let one = PerMinute(1);
+        let limits = Limits { auth: one, rest: one, search: one, behind_proxy };
+        Gate::new(limits, Arc::new(Uncounted)).address(request).to_string()
     }
 
     #[test]

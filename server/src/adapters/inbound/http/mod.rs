@@ -24,6 +24,7 @@ use utoipa_axum::routes;
 pub use gate::{Gate, Limits};
 
 use super::problem::Failure;
+use crate::ports::Rates;
 use crate::service::Relay;
 
 /// What the handlers work on.
@@ -40,8 +41,8 @@ impl FromRef<Api> for Arc<Relay> {
 }
 
 /// All routes of the REST interface, with their description.
-pub fn router(relay: Arc<Relay>, limits: Limits) -> OpenApiRouter {
-    let api = Api { relay, gate: Arc::new(Gate::new(limits)) };
+pub fn router(relay: Arc<Relay>, limits: Limits, rates: Arc<dyn Rates>) -> OpenApiRouter {
+    let api = Api { relay, gate: Arc::new(Gate::new(limits, rates)) };
     let open =
         description::begun().routes(routes!(meta::info)).routes(routes!(meta::healthz)).routes(routes!(meta::readyz));
     let params = OpenApiRouter::new()
@@ -57,9 +58,12 @@ pub fn router(relay: Arc<Relay>, limits: Limits) -> OpenApiRouter {
         .routes(routes!(auth::logout))
         .route_layer(from_fn_with_state(api.clone(), gate::authenticated))
         .route_layer(from_fn_with_state(api.clone(), gate::auth));
+    // Counted twice: as a search, and as a request like every other.
+    let search =
+        OpenApiRouter::new().routes(routes!(users::search)).route_layer(from_fn_with_state(api.clone(), gate::search));
     let caller = OpenApiRouter::new()
         .routes(routes!(users::me, users::update_me))
-        .routes(routes!(users::search))
+        .merge(search)
         .routes(routes!(users::devices))
         .routes(routes!(keys::publish))
         .routes(routes!(keys::count))

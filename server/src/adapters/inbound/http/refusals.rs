@@ -47,7 +47,7 @@ refusals! {
     /// `GET /readyz`.
     Ready: STORE;
     /// `GET /ws`.
-    Upgrade: TOKEN, STORE, &[InvalidRequest, UnsupportedVersion];
+    Upgrade: COUNTED, TOKEN, STORE, &[InvalidRequest, UnsupportedVersion];
     /// `GET /auth/params`.
     Params: COUNTED, STORE, &[InvalidRequest];
     /// `POST /auth/register`.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
 use bytes::Bytes;
@@ -25,6 +26,7 @@ use super::wire::{End, Wire};
 use crate::domain::Error;
 use crate::domain::error::Mismatch;
 use crate::domain::message::{Signal, Submission, Waiting};
+use crate::domain::rate::Spent;
 use crate::domain::token::Claims;
 use crate::ports::{Slot, Taken};
 use crate::service::Relay;
@@ -67,6 +69,7 @@ pub(super) async fn serve(
         Err(failed) => return handshake::refuse(wire, failed).await,
     };
     tracing::debug!("a connection is open");
+    let spent = relay.left(claims.device);
     let mut connection = Connection {
         wire,
         relay,
@@ -80,10 +83,13 @@ pub(super) async fn serve(
         behind: true,
         unanswered: FuturesOrdered::new(),
         heard: Instant::now(),
+        spent,
+        held: Instant::now(),
         timing,
     };
     let end = connection.run(&mut shutdown).await;
     connection.relay.detach(connection.claims.device, &connection.slot);
+    connection.relay.keep(connection.claims.device, connection.spent);
     tracing::debug!(?end, "a connection ends");
     connection.say_goodbye(end).await;
 }
@@ -104,6 +110,9 @@ struct Connection {
     behind: bool,
     unanswered: FuturesOrdered<Answered>,
     heard: Instant,
+    /// What the device has left of its pace, and until when nothing is read because that was too much.
+    spent: Spent,
+    held: Instant,
     timing: Timing,
 }
 
@@ -128,14 +137,16 @@ impl Connection {
                 () = shutdown.begun() => return Ok(()),
                 () = slot.rung() => self.wake().await?,
                 Some(answered) = self.unanswered.next() => self.answer(answered).await?,
-                received = self.wire.receive(), if self.unanswered.len() < UNANSWERED_MAX => {
+                received = self.wire.receive(), if self.may_read() => {
                     self.hear(received?).await?;
                 }
-                () = sleep_until(self.heard + self.timing.idle) => return Err(ErrorCode::IdleTimeout.into()),
+                // What a device brings too fast stays in its socket, in order, until its time has come.
+                () = sleep_until(self.held), if self.is_held() => self.heard = Instant::now(),
+                () = sleep_until(self.heard + self.timing.idle), if !self.is_held() => return Err(ErrorCode::IdleTimeout.into()),
             }
             // Whatever else is there already is dealt with before the one write.
             for _ in 0..READS_MAX {
-                if self.unanswered.len() >= UNANSWERED_MAX {
+                if !self.may_read() {
                     break;
                 }
                 let Some(received) = self.wire.receive().now_or_never() else { break };
@@ -174,10 +185,30 @@ impl Connection {
         self.wire.close(code).await;
     }
 
+    fn is_held(&self) -> bool {
+        self.held > Instant::now()
+    }
+
+    fn may_read(&self) -> bool {
+        self.unanswered.len() < UNANSWERED_MAX && !self.is_held()
+    }
+
+    /// Counts what came in.
+    fn count(&mut self, messages: u64, bytes: usize) {
+        let wait = self.relay.spend(&mut self.spent, messages, bytes);
+        if wait > 0 {
+            self.held = self.heard + Duration::from_millis(wait);
+        }
+    }
+
     async fn hear(&mut self, message: Option<Bytes>) -> Result<(), End> {
         self.heard = Instant::now();
-        let Some(message) = message else { return Ok(()) };
+        let Some(message) = message else {
+            self.count(0, 0);
+            return Ok(());
+        };
         let frame = self.opener.open_message(&message)?;
+        self.count(u64::from(frame.kind() == FrameKind::Send), message.len());
         match frame.kind() {
             FrameKind::Send => self.take(body(&frame)?).await,
             FrameKind::Ack => self.acknowledge(&body(&frame)?),

@@ -10,14 +10,15 @@ use std::time::Duration;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::Response;
-use susurro_protocol::ErrorCode;
-use susurro_protocol::limits::{FRAME_MAX, HANDSHAKE_SECONDS, IDLE_SECONDS};
+use susurro_protocol::limits::{DEVICES_MAX, FRAME_MAX, HANDSHAKE_SECONDS, IDLE_SECONDS};
 use susurro_protocol::version::SUBPROTOCOL;
+use susurro_protocol::{AccountId, ErrorCode};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::bearer;
 use super::http::refusals;
+use super::places::Places;
 use super::problem::Failure;
 use crate::domain::Error;
 use crate::service::Relay;
@@ -45,8 +46,15 @@ impl Default for Timing {
     }
 }
 
+/// Sockets of one account: each of its devices has one and opens the next before the last is gone.
+const ACCOUNT_SOCKETS: u32 = 2 * DEVICES_MAX as u32;
+
+/// Seconds after which an account with too many sockets may try again: handshakes that nobody goes on with are over.
+const SOCKETS_AGAIN: u64 = HANDSHAKE_SECONDS;
+
 #[derive(Clone)]
 struct Door {
+    accounts: Places<AccountId>,
     relay: Arc<Relay>,
     timing: Timing,
     shutdown: Listener,
@@ -54,7 +62,12 @@ struct Door {
 
 /// The route of the WebSocket, with its description.
 pub fn router(relay: Arc<Relay>, timing: Timing, shutdown: Listener) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(upgrade)).with_state(Door { relay, timing, shutdown })
+    OpenApiRouter::new().routes(routes!(upgrade)).with_state(Door {
+        accounts: Places::default(),
+        relay,
+        timing,
+        shutdown,
+    })
 }
 
 /// Becomes a WebSocket of the subprotocol `susurro.v1`.
@@ -79,6 +92,7 @@ async fn upgrade(State(door): State<Door>, request: Request) -> Result<Response,
         let why = format!("the subprotocol is {SUBPROTOCOL}");
         return Err(Error::explained(ErrorCode::UnsupportedVersion, why).into());
     }
+    let place = door.accounts.take(claims.account, ACCOUNT_SOCKETS).ok_or(Error::RateLimited(SOCKETS_AGAIN))?;
     Ok(upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -86,5 +100,8 @@ async fn upgrade(State(door): State<Door>, request: Request) -> Result<Response,
         // One byte more than a frame may have: that one gets its own close code.
         .max_message_size(FRAME_MAX + 1)
         .max_frame_size(FRAME_MAX + 1)
-        .on_upgrade(move |socket| connection::serve(socket, door.relay, claims, token, door.timing, door.shutdown)))
+        .on_upgrade(async move |socket| {
+            connection::serve(socket, door.relay, claims, token, door.timing, door.shutdown).await;
+            drop(place);
+        }))
 }

@@ -7,6 +7,7 @@
 
 mod connect;
 mod link;
+mod rates;
 mod seal;
 mod words;
 
@@ -16,11 +17,13 @@ use zeroize::Zeroizing;
 
 pub use connect::{Address, AddressError};
 pub use link::{Driver, RedisLink, link};
+pub use rates::{RatesDriver, RedisRates, rates};
 
 /// How long Redis may take to answer before it is taken for gone.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Redis and the key of what is kept in it.
+#[derive(Clone)]
 pub struct Options {
     /// Where it is.
     pub address: Address,
