@@ -26,11 +26,19 @@ bool left[12];             /* the client has left this session */
 byte durable;              /* what the client has made durable */
 
 bool activated[12];        /* this session has become the device's own */
+byte welcomes;             /* the relay's connections that are behind their Welcome: they are numbered in that order */
+byte own;                  /* the relay's connection that is the device's own */
+byte newest;               /* the client's connection that has become it last */
 byte forgotten;            /* up to where the relay has forgotten */
 
 /* A connection becomes the device's own. Here and nowhere else does it close another, forget or deliver. */
 inline activate(c, r, cursor)
 {
+#ifndef LATE_FIRST_FRAME
+  if
+  :: number < own                                     /* HS-13: changes nothing */
+  :: else ->
+#endif
     /* HS-7, HS-8, ACK-1: the device itself has opened this session and sent this frame in it, ... */
     assert(c != EVIL);
     assert(accepted[c] == r && ack[PAIR(c, r)] && ack_cursor[PAIR(c, r)] == cursor);
@@ -42,7 +50,14 @@ inline activate(c, r, cursor)
     :: else
     fi;
     /* ACK-2, ACK-3: only what is durable at the client is forgotten. */
-    assert(forgotten <= durable)
+    assert(forgotten <= durable);
+    /* HS-13: what is late takes the device over from no newer connection of the client. */
+    assert(newest <= c);
+    newest = c;
+    own = number
+#ifndef LATE_FIRST_FRAME
+  fi
+#endif
 }
 
 proctype Client()
@@ -103,6 +118,8 @@ proctype Relay(byte number)
     r = 1;                                            /* broken: HS-11 */
 #endif
     atomic {
+        welcomes == number - 1;                       /* nothing else tells one connection of the relay from another */
+        welcomes++;
         select(c : 0 .. CLIENTS);                     /* the Hello that it is shown */
         good = (c != EVIL && hello[c]);
 #ifdef NO_HELLO_SIGNATURE

@@ -10,6 +10,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use susurro_server::adapters::outbound::redis::{Address, Options, link, rates};
 use susurro_server::domain::message::{Signal, Waiting};
 use susurro_server::domain::rate::PerMinute;
 use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash};
-use susurro_server::ports::{Asker, Bus, Counted, Ending, Link, Rates, Sessions, Slot, Taken};
+use susurro_server::ports::{Asker, Bus, Counted, Ending, Link, Rates, Sessions, Slot, Taken, Turn};
 use susurro_server::service::{Cluster, Fanout, SharedRates};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -129,10 +130,17 @@ async fn reach(from: &Node, to: u8, slot: &Slot) {
     }
 }
 
+/// The next connection of a device.
+fn attach(bus: &Cluster, device: DeviceId, family: FamilyId) -> Arc<Slot> {
+    static TURNS: AtomicU64 = AtomicU64::new(1);
+    let turn = Turn { welcomed: TURNS.fetch_add(1, Ordering::Relaxed), tie: 0 };
+    bus.attach(device, family, turn).expect("nothing is newer")
+}
+
 async fn everything_crosses(url: &str) {
     let sessions = sessions();
     let (a, b) = (node(url, 1, &sessions).await, node(url, 2, &sessions).await);
-    let slots: Vec<_> = (1..=40).map(|n| b.bus.attach(device(n), FamilyId([n; 16]))).collect();
+    let slots: Vec<_> = (1..=40).map(|n| attach(&b.bus, device(n), FamilyId([n; 16]))).collect();
     for (n, slot) in (1..=40).zip(&slots) {
         reach(&a, n, slot).await;
     }
@@ -148,13 +156,19 @@ async fn everything_crosses(url: &str) {
     assert_eq!(ended(&slots[5]), None, "others stay");
 
     // The newest connection of a device stays, whichever node it is at.
-    let here = a.bus.attach(device(6), FAMILY);
+    let here = attach(&a.bus, device(6), FAMILY);
     assert_eq!(woken(&slots[5]).await.ending, Some(Ending(ErrorCode::Superseded)));
     b.bus.detach(device(6), &slots[5]);
-    let there = b.bus.attach(device(6), FAMILY);
+    let there = attach(&b.bus, device(6), FAMILY);
     until(|| ended(&here) == Some(ErrorCode::Superseded)).await;
     reach(&a, 6, &there).await;
     assert_eq!(ended(&there), None);
+
+    // One that has become it late takes it over from no newer one, whichever node that is at.
+    let late = a.bus.attach(device(6), FAMILY, Turn { welcomed: 0, tie: 0 }).unwrap();
+    until(|| ended(&late) == Some(ErrorCode::Superseded)).await;
+    assert_eq!(ended(&there), None);
+    reach(&a, 6, &there).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,8 +198,8 @@ async fn of_two_connections_that_come_at_once_one_stays() {
     let (a, b) = (node(&redis.url(), 1, &sessions).await, node(&redis.url(), 2, &sessions).await);
     for round in 0..100 {
         let (at_a, at_b) = (a.bus.clone(), b.bus.clone());
-        let attach = |bus: Arc<Cluster>| tokio::spawn(async move { bus.attach(device(9), FAMILY) });
-        let (one, other) = tokio::join!(attach(at_a), attach(at_b));
+        let spawn = |bus: Arc<Cluster>| tokio::spawn(async move { attach(&bus, device(9), FAMILY) });
+        let (one, other) = tokio::join!(spawn(at_a), spawn(at_b));
         let (one, other) = (one.unwrap(), other.unwrap());
         until(|| ended(&one).is_some() || ended(&other).is_some()).await;
         // Heard by both in one order: were both to end, the second would do so in a moment.
@@ -200,7 +214,7 @@ async fn of_two_connections_that_come_at_once_one_stays() {
 async fn reach_any(a: &Node, b: &Node, n: u8) {
     // A revocation comes by the same way behind what was said before; a connection tells when it has come.
     for (from, to) in [(a, b), (b, a)] {
-        let marker = to.bus.attach(device(100 + n), FamilyId([99; 16]));
+        let marker = attach(&to.bus, device(100 + n), FamilyId([99; 16]));
         let end = Instant::now() + PATIENCE;
         loop {
             from.bus.revoke(FamilyId([99; 16]));
@@ -228,8 +242,8 @@ async fn without_redis_connections_look_for_themselves_and_afterwards_hear_again
         sessions.begin(begin(n)).await.unwrap();
     }
     let (a, b) = (node(&redis.url(), 1, &sessions).await, node(&redis.url(), 2, &sessions).await);
-    let slot = b.bus.attach(device(1), FamilyId([1; 16]));
-    let revoked = b.bus.attach(device(2), FamilyId([2; 16]));
+    let slot = attach(&b.bus, device(1), FamilyId([1; 16]));
+    let revoked = attach(&b.bus, device(2), FamilyId([2; 16]));
     reach(&a, 1, &slot).await;
 
     // Killed: noticed at once, and polled from then on.
@@ -246,7 +260,7 @@ async fn without_redis_connections_look_for_themselves_and_afterwards_hear_again
     sessions.revoke(FamilyId([2; 16]), 1).await.unwrap();
     assert_eq!(timeout(PATIENCE, revoked.ended()).await.unwrap(), Ending(ErrorCode::TokenRevoked));
     println!("without Redis a revocation reaches the other node after {:?}", ending.elapsed());
-    let late = b.bus.attach(device(3), FAMILY);
+    let late = attach(&b.bus, device(3), FAMILY);
 
     // Empty when it comes back: everything is followed again, what came meanwhile included.
     let back = Instant::now();
@@ -255,7 +269,7 @@ async fn without_redis_connections_look_for_themselves_and_afterwards_hear_again
     println!("a Redis that is back is used after {:?}", back.elapsed());
     reach(&a, 1, &slot).await;
     reach(&a, 3, &late).await;
-    let here = a.bus.attach(device(3), FAMILY);
+    let here = attach(&a.bus, device(3), FAMILY);
     assert_eq!(timeout(PATIENCE, late.ended()).await.unwrap(), Ending(ErrorCode::Superseded));
     assert_eq!(ended(&here), None);
 
@@ -281,7 +295,7 @@ async fn a_relay_starts_without_redis_and_finds_it_later() {
     let (tended, of_store) = (bus.clone(), sessions.clone());
     let driving = tokio::spawn(driver.run(bus.clone()));
     let tending = tokio::spawn(async move { tended.tend(of_store).await });
-    let slot = bus.attach(device(1), FAMILY);
+    let slot = attach(&bus, device(1), FAMILY);
     assert!(woken(&slot).await.behind, "it polls from the beginning");
     redis.restart().unwrap();
     until(|| link.is_up()).await;
@@ -369,7 +383,7 @@ async fn whoever_reads_along_in_redis_learns_no_device_and_no_word() {
     let (a, b) = (node(&redis.url(), 1, &sessions).await, node(&redis.url(), 2, &sessions).await);
     let id: [u8; 16] = *b"a device's id 16";
     let family = FamilyId(*b"a family's id 16");
-    let slot = b.bus.attach(DeviceId::from_bytes(id), family);
+    let slot = attach(&b.bus, DeviceId::from_bytes(id), family);
     let whisper = || Signal {
         recipient: DeviceId::from_bytes(id),
         chat: ChatId::from_bytes(*b"a chat's id is16"),

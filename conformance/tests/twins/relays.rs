@@ -32,7 +32,10 @@ pub(crate) const TWINS: &[Twin] = &[
     twin!("replayed-hello-takes-over", "HS-7/replayed-hello", "server/src/adapters/inbound/ws/handshake.rs",
         "let (sealer, mut opener) = (opened.sealer, opened.opener);"
         => "let (sealer, mut opener) = (opened.sealer, opened.opener);
-            if TWIN { let _ = relay.attach(claims).await; }"),
+            if TWIN { let _ = relay.attach(claims, opened.turn).await; }"),
+    twin!("late-first-frame-takes-over", "HS-13/late", "server/src/adapters/outbound/bus.rs",
+        "if connections.get(&device).is_some_and(|newest| newest.turn > turn) {"
+        => "if !TWIN && connections.get(&device).is_some_and(|newest| newest.turn > turn) {"),
     twin!("first-ack-anywhere", "CONN-6/above-head", "server/src/service/connect.rs",
         "(low..=high).contains(&first).then_some((first, first))"
         => "(TWIN || (low..=high).contains(&first)).then_some((first, first))"),

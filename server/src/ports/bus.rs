@@ -14,8 +14,9 @@ use crate::domain::token::FamilyId;
 /// Connects what happens with who has to hear of it. Nothing here is durable: whoever was not
 /// told finds it in the store.
 pub trait Bus: Send + Sync {
-    /// Makes a connection the one of its device. The one before it, if any, is ended.
-    fn attach(&self, device: DeviceId, family: FamilyId) -> Arc<Slot>;
+    /// Makes a connection the one of its device. The one before it, if any, is ended. `None` when that one is the newer
+    /// of the two, and goes on.
+    fn attach(&self, device: DeviceId, family: FamilyId, turn: Turn) -> Option<Arc<Slot>>;
 
     /// Takes a connection away again.
     fn detach(&self, device: DeviceId, slot: &Arc<Slot>);
@@ -34,6 +35,17 @@ pub trait Bus: Send + Sync {
 
     /// How many connections there are.
     fn connections(&self) -> usize;
+}
+
+/// Orders the connections of a device by when their `Welcome` was made, between the nodes of a relay as well: two
+/// numbers, compared in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Turn {
+    /// Milliseconds since 1970 times 2¹⁶; each connection of a node has a higher one than those before it, also
+    /// when the clock is set back.
+    pub welcomed: u64,
+    /// Random, for two nodes at the same moment.
+    pub tie: u64,
 }
 
 /// Why a connection has to end.

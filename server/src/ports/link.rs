@@ -3,7 +3,7 @@
 use susurro_protocol::DeviceId;
 use susurro_protocol::event::PrekeysLow;
 
-use super::Bus;
+use super::{Bus, Turn};
 use crate::domain::message::{Signal, Waiting};
 use crate::domain::token::FamilyId;
 
@@ -69,6 +69,8 @@ pub struct Attachment {
     pub node: u64,
     /// The connection among those of the node.
     pub number: u64,
+    /// Its place among the connections of the device.
+    pub turn: Turn,
 }
 
 /// The connections of this node, beside what a [`Bus`] does.

@@ -17,7 +17,7 @@ use std::pin::Pin;
 
 pub use accounts::{Accounts, Devices};
 pub use administration::{Administration, Invites};
-pub use bus::{Bus, Ending, Slot, Taken};
+pub use bus::{Bus, Ending, Slot, Taken, Turn};
 pub use chats::Chats;
 pub use link::{Attachment, Audience, Connections, Heard, Link, Word};
 pub use mailboxes::{Commits, MailboxState, Mailboxes, Receipt};

@@ -7,7 +7,8 @@
 //! - When they do not, each looks every few seconds ([`POLL`]), and whether its token was taken back.
 //!
 //! A device is connected once. A node that gets its connection says so to everyone who follows the device, itself
-//! included. All hear that in one order, and the connection that was announced last stays.
+//! included. The connection with the latest `Welcome` stays ([`Turn`]): a node that hears of an older one than its own
+//! announces its own again.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::domain::message::{Signal, Waiting};
 use crate::domain::token::FamilyId;
-use crate::ports::{Attachment, Audience, Bus, Connections, Heard, Link, Sessions, Slot, Word};
+use crate::ports::{Attachment, Audience, Bus, Connections, Heard, Link, Sessions, Slot, Turn, Word};
 
 /// Between two looks of a connection into its mailbox while the nodes hear each other: as late as that comes a
 /// message whose wake-up got lost without anybody noticing.
@@ -50,8 +51,8 @@ pub struct Cluster {
 
 /// A connection of this node, and how far its announcement has come.
 struct Announced {
-    number: u64,
-    /// It was said and not yet heard: what is heard before it is older.
+    attachment: Attachment,
+    /// It was said and not yet heard.
     under_way: bool,
 }
 
@@ -103,12 +104,16 @@ impl Cluster {
         let mut attached = self.attached();
         let Some(own) = attached.get_mut(&device) else { return };
         if attachment.node == self.node {
-            if attachment.number == own.number {
+            if attachment.number == own.attachment.number {
                 own.under_way = false;
             }
             return;
         }
-        if own.under_way {
+        if attachment.turn < own.attachment.turn {
+            // The other one is the older of the two and was late. Its node may not have heard of this one.
+            if !own.under_way {
+                own.under_way = self.link.say(Audience::Device(device), Word::Attached(own.attachment));
+            }
             return;
         }
         attached.remove(&device);
@@ -130,16 +135,16 @@ fn jittered(time: Duration) -> Duration {
 }
 
 impl Bus for Cluster {
-    fn attach(&self, device: DeviceId, family: FamilyId) -> Arc<Slot> {
+    fn attach(&self, device: DeviceId, family: FamilyId, turn: Turn) -> Option<Arc<Slot>> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         // Under one lock with what is followed, so that a connection that goes does not take that from one that comes.
         let mut attached = self.attached();
-        let slot = self.local.attach(device, family);
+        let slot = self.local.attach(device, family, turn)?;
         self.link.follow(device);
-        let said = Word::Attached(Attachment { node: self.node, number });
-        let under_way = self.link.say(Audience::Device(device), said);
-        attached.insert(device, Announced { number, under_way });
-        slot
+        let attachment = Attachment { node: self.node, number, turn };
+        let under_way = self.link.say(Audience::Device(device), Word::Attached(attachment));
+        attached.insert(device, Announced { attachment, under_way });
+        Some(slot)
     }
 
     fn detach(&self, device: DeviceId, slot: &Arc<Slot>) {

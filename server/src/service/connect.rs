@@ -1,6 +1,7 @@
 //! Opening a connection for a device.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use susurro_protocol::event::Deliver;
 use susurro_protocol::frame::RawFrame;
@@ -13,7 +14,20 @@ use super::Relay;
 use crate::domain::Error;
 use crate::domain::message::Waiting;
 use crate::domain::token::Claims;
-use crate::ports::Slot;
+use crate::ports::{Slot, Turn};
+
+/// Numbers connections in the order of their `Welcome`.
+#[derive(Default)]
+pub(super) struct Turns(AtomicU64);
+
+impl Turns {
+    /// `now`, in milliseconds since 1970, times 2¹⁶; more than the number before when the clock was set back.
+    fn next(&self, now: u64) -> u64 {
+        let now = now << 16;
+        let next = |last: u64| now.max(last + 1);
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last))).map_or(now, next)
+    }
+}
 
 /// A connection whose `Hello` was believed.
 pub struct Opened {
@@ -25,6 +39,8 @@ pub struct Opened {
     pub opener: FrameOpener,
     /// Where the client may go on.
     pub resume: Resume,
+    /// Its place among the connections of its device.
+    pub turn: Turn,
 }
 
 /// Where delivery goes on.
@@ -80,16 +96,19 @@ impl Relay {
         let ephemeral = Zeroizing::new(self.random()?);
         let signing_key = device.certificate.body().signing_key.0;
         let (welcome, pair) = hello.verify(&signing_key, key, ephemeral, self.now(), shown)?;
-        Ok(Opened { welcome, sealer: pair.sealer, opener: pair.opener, resume })
+        let turn = Turn { welcomed: self.turns.next(self.now()), tie: u64::from_be_bytes(self.random()?) };
+        Ok(Opened { welcome, sealer: pair.sealer, opener: pair.opener, resume, turn })
     }
 
     /// Makes a connection the one of its device, after its first session frame.
     ///
     /// # Errors
     ///
+    /// `HandshakeTimeout` when that frame was so late that a newer connection of the device is open, which goes on.
     /// `TokenRevoked` when the token was taken back during the handshake.
-    pub async fn attach(&self, claims: &Claims) -> Result<Arc<Slot>, Error> {
-        let slot = self.ports.bus.attach(claims.device, claims.family);
+    pub async fn attach(&self, claims: &Claims, turn: Turn) -> Result<Arc<Slot>, Error> {
+        let slot = self.ports.bus.attach(claims.device, claims.family, turn);
+        let slot = slot.ok_or(ErrorCode::HandshakeTimeout)?;
         // In this order: a logout either finds the connection or is found here.
         if let Err(revoked) = self.check_not_revoked(claims).await {
             self.ports.bus.detach(claims.device, &slot);
@@ -113,7 +132,14 @@ impl Relay {
 
 #[cfg(test)]
 mod tests {
-    use super::Resume;
+    use super::{Resume, Turns};
+
+    #[test]
+    fn turns_rise_also_when_the_clock_falls() {
+        let turns = Turns::default();
+        let taken: Vec<_> = [5, 5, 9, 3, 10].map(|now| turns.next(now)).into();
+        assert_eq!(taken, [5 << 16, (5 << 16) + 1, 9 << 16, (9 << 16) + 1, 10 << 16]);
+    }
 
     #[test]
     fn the_first_acknowledgement_goes_on_from_hello_and_forgets_nothing_after_a_restore() {

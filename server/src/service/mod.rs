@@ -86,6 +86,7 @@ pub struct RelayKeys {
 pub struct Relay {
     ports: Ports,
     keys: RelayKeys,
+    turns: connect::Turns,
     /// How often each device may whisper.
     whispers: Mutex<Buckets<DeviceId>>,
     registration: Registration,
@@ -103,7 +104,8 @@ impl Relay {
         let whispers = Mutex::new(Buckets::new(PerMinute(WHISPERS_A_MINUTE), WHISPERERS_MAX));
         let most = PerMinute(u32::MAX);
         let paces = Paces::new(Pace { messages: most, kib: most });
-        Self { ports, keys, whispers, registration: Registration::Open, paces }
+        let turns = connect::Turns::default();
+        Self { ports, keys, turns, whispers, registration: Registration::Open, paces }
     }
 
     /// The same relay with another rule for who may register.

@@ -46,6 +46,7 @@ pub(super) fn checks() -> Vec<Check<Ground>> {
         ),
         check!("HS-8/superseded", ["HS-8", "ACK-1"], "a newer connection of the device takes over", superseded),
         check!("HS-8/delivered-to-newer", ["HS-8"], "after that, deliveries go to the newer one", to_the_newer),
+        check!("HS-13/late", ["HS-13"], "a first frame that comes after that of a newer connection", late_first),
         check!("HS-12/cursor-of-hello", ["HS-12"], "the cursor of a Hello without Ack forgets nothing", hello_only),
         check!("CONN-7/restored", ["CONN-7"], "a client that is ahead of a restored relay gets what waits", restored),
         check!("CONN-7/nothing-waits", ["CONN-7"], "a client that is ahead when nothing waits", restored_empty),
@@ -201,6 +202,22 @@ async fn superseded(relay: &Ground) -> Outcome {
     let mut new = pair.alice.connect(head).await?;
     new.quiet().await?;
     old.ended(ErrorCode::Superseded).await
+}
+
+async fn late_first(relay: &Ground) -> Outcome {
+    let pair = relay.pair().await?;
+    let (head, sent) = fill(&pair, 1).await?;
+    let (_, mut late) = pair.bob.greet(head).await?;
+    let mut newer = pair.bob.connect(head).await?;
+    same("message", &sent[0].message, &newer.delivery().await?.message)?;
+    late.ack(head + 1).await;
+    late.ended(ErrorCode::HandshakeTimeout).await?;
+    newer.quiet().await?;
+    // Nothing was forgotten by that `Ack`, and the newer one has not changed hands.
+    let (_, mut again) = pair.bob.greet(head).await?;
+    again.ack(head).await;
+    same("message", &sent[0].message, &again.delivery().await?.message)?;
+    newer.ended(ErrorCode::Superseded).await
 }
 
 async fn to_the_newer(relay: &Ground) -> Outcome {

@@ -8,7 +8,7 @@ use susurro_protocol::{DeviceId, ErrorCode};
 
 use crate::domain::message::{Signal, Waiting};
 use crate::domain::token::FamilyId;
-use crate::ports::{Bus, Connections, Ending, Slot};
+use crate::ports::{Bus, Connections, Ending, Slot, Turn};
 
 /// The connections of this process.
 #[derive(Default)]
@@ -18,6 +18,7 @@ pub struct LocalBus {
 
 struct Connection {
     family: FamilyId,
+    turn: Turn,
     slot: Arc<Slot>,
 }
 
@@ -28,13 +29,18 @@ impl LocalBus {
 }
 
 impl Bus for LocalBus {
-    fn attach(&self, device: DeviceId, family: FamilyId) -> Arc<Slot> {
+    fn attach(&self, device: DeviceId, family: FamilyId, turn: Turn) -> Option<Arc<Slot>> {
         let slot = Arc::new(Slot::default());
-        let before = self.connections().insert(device, Connection { family, slot: slot.clone() });
+        let mut connections = self.connections();
+        if connections.get(&device).is_some_and(|newest| newest.turn > turn) {
+            return None;
+        }
+        let before = connections.insert(device, Connection { family, turn, slot: slot.clone() });
+        drop(connections);
         if let Some(before) = before {
             before.slot.end(Ending(ErrorCode::Superseded));
         }
-        slot
+        Some(slot)
     }
 
     fn detach(&self, device: DeviceId, slot: &Arc<Slot>) {
@@ -114,5 +120,26 @@ impl Connections for LocalBus {
             before.slot.end(Ending(ErrorCode::Superseded));
         }
         before.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_ends_an_older_one_and_never_a_newer_one() {
+        let (bus, device, family) = (LocalBus::default(), DeviceId::from_bytes([1; 16]), FamilyId([2; 16]));
+        let turn = |welcomed, tie| Turn { welcomed, tie };
+        let Some(newer) = bus.attach(device, family, turn(7, 5)) else { unreachable!("nothing is newer") };
+        for late in [turn(6, 9), turn(7, 4)] {
+            assert!(bus.attach(device, family, late).is_none());
+            assert_eq!(newer.take().ending, None);
+        }
+        for next in [turn(7, 6), turn(8, 0)] {
+            assert!(bus.attach(device, family, next).is_some());
+        }
+        assert_eq!(newer.take().ending, Some(Ending(ErrorCode::Superseded)));
+        assert_eq!(bus.connections().len(), 1);
     }
 }

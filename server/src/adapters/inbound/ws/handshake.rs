@@ -70,7 +70,7 @@ pub(super) async fn shake(
         opened.resume.start(first.cursor).ok_or(unexpected)
     });
     let attached = match begun.await {
-        Ok(start) => relay.attach(claims).await.map(|slot| (slot, start)).map_err(|error| end(&error)),
+        Ok(start) => relay.attach(claims, opened.turn).await.map(|slot| (slot, start)).map_err(|error| end(&error)),
         Err(end) => Err(end),
     };
     let (slot, (cursor, durable)) = match attached {

@@ -7,7 +7,7 @@ use susurro_protocol::{AccountId, ChatId, DeviceId};
 
 use crate::domain::message::Signal;
 use crate::domain::token::FamilyId;
-use crate::ports::{Attachment, Word};
+use crate::ports::{Attachment, Turn, Word};
 
 const WAKE: u8 = 1;
 const WHISPER: u8 = 2;
@@ -25,8 +25,9 @@ pub(super) fn encode(word: &Word) -> Vec<u8> {
         Word::PrekeysLow(PrekeysLow { one_time, pq_one_time }) => {
             [&[PREKEYS_LOW][..], &one_time.to_be_bytes(), &pq_one_time.to_be_bytes()].concat()
         }
-        Word::Attached(Attachment { node, number }) => {
-            [&[ATTACHED][..], &node.to_be_bytes(), &number.to_be_bytes()].concat()
+        Word::Attached(Attachment { node, number, turn }) => {
+            let numbers = [*node, *number, turn.welcomed, turn.tie].map(u64::to_be_bytes);
+            [&[ATTACHED][..], numbers.as_flattened()].concat()
         }
         Word::Revoked(family) => [&[REVOKED][..], &family.0].concat(),
     }
@@ -53,6 +54,7 @@ pub(super) fn decode(said: &[u8]) -> Option<Word> {
         ATTACHED => Word::Attached(Attachment {
             node: u64::from_be_bytes(take(&mut rest)?),
             number: u64::from_be_bytes(take(&mut rest)?),
+            turn: Turn { welcomed: u64::from_be_bytes(take(&mut rest)?), tie: u64::from_be_bytes(take(&mut rest)?) },
         }),
         REVOKED => Word::Revoked(FamilyId(take(&mut rest)?)),
         _ => return None,
@@ -83,7 +85,7 @@ mod tests {
             Word::Wake,
             Word::Whisper(signal),
             Word::PrekeysLow(PrekeysLow { one_time: 3, pq_one_time: 70_000 }),
-            Word::Attached(Attachment { node: u64::MAX, number: 7 }),
+            Word::Attached(Attachment { node: u64::MAX, number: 7, turn: Turn { welcomed: 8, tie: 9 } }),
             Word::Revoked(FamilyId([9; 16])),
         ] {
             let said = encode(&word);
