@@ -11,8 +11,8 @@ use ed25519_dalek::SigningKey;
 use susurro_client_core::crypto::dh::{DhSecret, WeakKey, agree};
 use susurro_client_core::crypto::kem::{Kem as _, MlKem768};
 use susurro_client_core::crypto::{
-    ARCHIVED_MAX, AccountKey, CryptoError, DecryptError, LocalDevice, PasswordError, PeerSessions, Prekeys, Secret,
-    StretchCost, new_params, stretch_password, unwrap_database_key, wrap_database_key,
+    ARCHIVED_MAX, AccountKey, CryptoError, DecryptError, Envelope, GENERATION_STEP_MAX, LocalDevice, PasswordError,
+    PeerSessions, Prekeys, Secret, StretchCost, new_params, stretch_password, unwrap_database_key, wrap_database_key,
 };
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::keys::{KeyError, OneTimePrekey, Prekey, PrekeyBundle, PrekeyKind};
@@ -20,14 +20,14 @@ use susurro_protocol::signed::{Label, SignedBytes, sign};
 
 /// Where things stand in an initial envelope.
 const CERTIFICATE: usize = 2;
-const REPLACES: usize = 34;
-const EPHEMERAL: usize = 66;
-const SIGNED_PREKEY: usize = 98;
-const ONE_TIME_PREKEY: usize = 106;
-const PQ_KIND: usize = 114;
-const PQ_PREKEY: usize = 115;
-const KEM_CIPHERTEXT: usize = 123;
-const INITIAL_END: usize = 123 + 1088;
+const GENERATION: usize = 34;
+const EPHEMERAL: usize = 42;
+const SIGNED_PREKEY: usize = 74;
+const ONE_TIME_PREKEY: usize = 82;
+const PQ_KIND: usize = 90;
+const PQ_PREKEY: usize = 91;
+const KEM_CIPHERTEXT: usize = 99;
+const INITIAL_END: usize = 99 + 1088;
 
 /// Where things stand in a message envelope.
 const NONCE: usize = 2;
@@ -426,10 +426,10 @@ fn attack_9_a_one_time_key_that_the_relay_swaps_or_strips_on_the_way_gives_no_se
     };
     let (ciphertext, _) = MlKem768::encapsulate(&public, &Secret::random(&mut rng)).unwrap();
     assert_eq!(bob.receive(&alice, &put(&hello, KEM_CIPHERTEXT, &ciphertext)), tampered);
-    // A signed prekey that is not there, and the session said to be replaced.
+    // A signed prekey that is not there, and another generation.
     let unknown = Err(DecryptError::UnknownPrekey);
     assert_eq!(bob.receive(&alice, &put(&hello, SIGNED_PREKEY, &9_u64.to_be_bytes())), unknown);
-    assert_eq!(bob.receive(&alice, &put(&hello, REPLACES, &[1; 32])), tampered);
+    assert_eq!(bob.receive(&alice, &put(&hello, GENERATION, &2_u64.to_be_bytes())), tampered);
     assert_eq!(bob.state(), before);
     assert_eq!(bob.receive(&alice, &hello).unwrap(), b"hello");
 }
@@ -560,6 +560,105 @@ fn attack_17_a_recipient_changed_between_choosing_and_encrypting_is_noticed() {
     assert_eq!(itself.err(), Some(CryptoError::SameDevice));
 }
 
+#[test]
+fn attack_18_starts_settle_in_whatever_order_they_come() {
+    // Both start twice, neither knowing of the other's; the relay delivers in every order.
+    for order in 0..24 {
+        let (mut alice, mut bob, mut rng) = strangers(1850 + order);
+        let mut sent = Vec::new();
+        for _ in 0..2 {
+            alice.start(&mut bob, &mut rng);
+            sent.push((true, alice.send(b"of Alice", &mut rng)));
+            bob.start(&mut alice, &mut rng);
+            sent.push((false, bob.send(b"of Bob", &mut rng)));
+        }
+        let mut code = order as usize;
+        while !sent.is_empty() {
+            let (of_alice, envelope) = sent.remove(code % sent.len());
+            code /= sent.len() + 1;
+            let came = if of_alice { bob.receive(&alice, &envelope) } else { alice.receive(&bob, &envelope) };
+            assert!(came.is_ok());
+        }
+        for _ in 0..2 {
+            if !alice.sessions.can_send() {
+                alice.start(&mut bob, &mut rng);
+            }
+            let there = alice.send(b"there", &mut rng);
+            bob.receive(&alice, &there).unwrap();
+            if !bob.sessions.can_send() {
+                bob.start(&mut alice, &mut rng);
+            }
+            let back = bob.send(b"back", &mut rng);
+            alice.receive(&bob, &back).unwrap();
+        }
+        assert!(alice.sessions.sends_with().is_some());
+        assert_eq!(alice.sessions.sends_with(), bob.sessions.sends_with(), "order {order}");
+    }
+}
+
+#[test]
+fn attack_18_nobody_names_a_generation_that_nobody_can_go_beyond() {
+    for (generation, sends) in [(GENERATION_STEP_MAX, true), (GENERATION_STEP_MAX + 1, false), (u64::MAX, false)] {
+        let (mut alice, mut bob, mut rng) = strangers(186);
+        let bundle = bob.claim();
+        let started = alice.sessions.start_as(generation, &alice.device, bob.certificate(), &bundle, NOW, &mut rng);
+        alice.sessions = started.unwrap();
+        let hello = alice.send(b"hello", &mut rng);
+        assert_eq!(bob.receive(&alice, &hello).unwrap(), b"hello", "read in any case");
+        assert_eq!(bob.sessions.can_send(), sends, "generation {generation}");
+        // The device itself, which knows nothing of that, and Bob go on to read one another.
+        bob.restart();
+        alice.sessions = PeerSessions::new();
+        for _ in 0..3 {
+            if !bob.sessions.can_send() {
+                bob.start(&mut alice, &mut rng);
+            }
+            let there = bob.send(b"there", &mut rng);
+            // The first may be in a session that only a thief has: Alice's next shows that she has not.
+            assert!(alice.receive(&bob, &there).is_ok() || sends);
+            if !alice.sessions.can_send() {
+                alice.start(&mut bob, &mut rng);
+            }
+            let back = alice.send(b"back", &mut rng);
+            assert_eq!(bob.receive(&alice, &back).unwrap(), b"back");
+        }
+        let last = bob.send(b"last", &mut rng);
+        assert_eq!(alice.receive(&bob, &last).unwrap(), b"last");
+        if !sends {
+            assert_eq!(alice.sessions.sends_with(), bob.sessions.sends_with());
+        }
+    }
+}
+
+#[test]
+fn attack_18_dropped_sessions_still_count() {
+    let (mut alice, mut bob, mut rng) = acquainted(187);
+    let lost = PeerSessions::from_bytes(&alice.sessions.to_bytes()).unwrap();
+    for _ in 0..2 * ARCHIVED_MAX {
+        bob.start(&mut alice, &mut rng);
+        let reset = bob.send(b"reset", &mut rng);
+        alice.receive(&bob, &reset).unwrap();
+    }
+    // A restored Alice begins below sessions that Bob remembers by their number alone.
+    alice.sessions = lost;
+    alice.start(&mut bob, &mut rng);
+    let restored = alice.send(b"restored", &mut rng);
+    bob.restart();
+    assert_eq!(bob.receive(&alice, &restored).unwrap(), b"restored");
+    // Nothing came back in Bob's last session, so that this may be a crossed start: he goes on with it. She
+    // has used the prekeys, and asks for repair beyond what its header names.
+    assert!(bob.sessions.can_send());
+    let unread = bob.send(b"unread", &mut rng);
+    assert_eq!(alice.receive(&bob, &unread), Err(DecryptError::UnknownPrekey));
+    let claimed = Envelope::read(&unread).unwrap().claimed_generation().unwrap();
+    assert_eq!(claimed, 1 + 2 * ARCHIVED_MAX as u64);
+    let (bundle, certificate) = (bob.claim(), bob.certificate());
+    let started = alice.sessions.start_beyond(claimed, &alice.device, certificate, &bundle, NOW, &mut rng);
+    alice.sessions = started.unwrap();
+    settle(&mut alice, &mut bob, &mut rng);
+    assert_eq!(alice.sessions.sends_with(), bob.sessions.sends_with());
+}
+
 /// Sends one message each way; both have to arrive, and both sides to have settled on a session.
 fn settle(alice: &mut Person, bob: &mut Person, rng: &mut TestRng) {
     for _ in 0..2 {
@@ -615,9 +714,12 @@ fn attack_18_a_reset_replaces_the_session_and_a_late_start_does_not() {
     assert_eq!(bob.receive(&alice, &second).unwrap(), b"second");
     assert_eq!(bob.receive(&alice, &first).unwrap(), b"first");
     assert_eq!(alice.receive(&bob, &in_flight).unwrap(), b"in flight");
+    // Late, or Alice has lost the second: Bob goes beyond both.
+    assert!(!bob.sessions.can_send());
+    bob.start(&mut alice, &mut rng);
     let answer = bob.send(b"answer", &mut rng);
     assert_eq!(alice.receive(&bob, &answer).unwrap(), b"answer");
-    assert!(alice.sessions.is_acknowledged(), "Bob answers in the session that Alice sends with");
+    assert_eq!(alice.sessions.sends_with(), bob.sessions.sends_with());
     settle(&mut alice, &mut bob, &mut rng);
 
     // Bob answers Alice's unanswered start with one of his own.

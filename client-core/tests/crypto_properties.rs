@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use crypto_common::{NOW, Person, TestRng, strangers};
 use proptest::prelude::*;
 use susurro_client_core::crypto::padding::padded_length;
-use susurro_client_core::crypto::{DecryptError, LocalDevice, PeerSessions, Prekeys};
+use susurro_client_core::crypto::{DecryptError, Envelope, LocalDevice, PeerSessions, Prekeys};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -75,6 +75,24 @@ impl World {
         let envelope = from.send(&self.sent.to_be_bytes(), &mut self.rng);
         mailbox.push((self.sent, envelope));
         self.sent
+    }
+
+    /// Asks for repair of the last envelope, and is heard (CON-6).
+    fn repair(&mut self, by_alice: bool) -> Result<(), TestCaseError> {
+        let (from, to, mailbox) = if by_alice {
+            (&mut self.alice, &mut self.bob, &self.to_alice)
+        } else {
+            (&mut self.bob, &mut self.alice, &self.to_bob)
+        };
+        let claimed = mailbox.last().and_then(|(_, envelope)| Envelope::read(envelope).unwrap().claimed_generation());
+        let (claimed, bundle) = (claimed.unwrap_or(0), to.claim());
+        let certificate = to.certificate();
+        let started = from.sessions.start_beyond(claimed, &from.device, certificate, &bundle, NOW, &mut self.rng);
+        from.sessions = started.unwrap();
+        self.starts += 1;
+        self.send(by_alice);
+        let at = if by_alice { self.to_bob.len() } else { self.to_alice.len() } - 1;
+        self.deliver(!by_alice, at)
     }
 
     fn deliver(&mut self, to_alice: bool, at: usize) -> Result<(), TestCaseError> {
@@ -177,11 +195,12 @@ proptest! {
                 world.deliver(!alice, at)?;
                 if !world.read.contains_key(&number) {
                     arrived = false;
-                    world.start(!alice);
+                    world.repair(!alice)?;
                 }
             }
         }
         prop_assert!(arrived);
+        prop_assert_eq!(world.alice.sessions.sends_with(), world.bob.sessions.sends_with());
     }
 
     #[test]

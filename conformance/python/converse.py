@@ -258,7 +258,7 @@ class Conversation:
         check(" ".join(digits) == self.client.safety_number(peer), "the safety numbers differ")
 
     def cross(self) -> None:
-        """Both begin, neither knowing of the other: the ratchets settle on one session (SEL-2, 3)."""
+        """Both begin, neither knowing of the other: the ratchets settle on one session (SEL-2)."""
         self.crossed = True
         self.client.close()
         mine, theirs = self.text(self.client.state.name), self.text(self.susurro.name)

@@ -1,34 +1,41 @@
-/* Which session sends, when two devices may both begin (docs/protocol.md, SEL-1 to SEL-4, KA-4). What this proves, within which bounds and
- * by which abstraction, stands in README.md, with the switches of the broken variants.
+/* Which session sends, when two devices may both begin, lose messages and lose what they know (docs/protocol.md, SEL-1 to SEL-5, KA-3,
+ * KA-4, CON-6). What this proves, within which bounds and by which abstraction, stands in README.md, with the switches of the broken
+ * variants.
  *
  * Each of two devices may begin sessions at any time, STARTS in all: not knowing of the other's, or instead of one that it no longer
- * trusts. Messages between them come in order, and some are lost (LOSSES). When nothing is under way any more the two write in turn; then
- * both must send in the same session.
+ * trusts. Whatever was written may be delivered in any order, again and again, or never. Once, a device may lose all its sessions, with
+ * its prekeys or without. When nothing is under way any more the two write in turn; then both must send in the same session.
  */
 
-#ifdef THREE_STARTS
-#define STARTS 3
-#else
-#define STARTS 2
+#ifndef STARTS
+#define STARTS 4           /* while messages are under way; more in the end */
 #endif
-#define LOSSES 1
-#define TURNS 4            /* messages in turn at the end */
-#define MESSAGES 3         /* messages before that */
-#define SESSIONS 4         /* up to three, and index 0 for none */
+#ifndef MESSAGES
+#define MESSAGES 4         /* while messages are under way */
+#endif
+#define LOSSES 1           /* of everything that a device knows */
+#define TURNS 7            /* messages in turn at the end: what cannot be read, a request for repair, a start, and one each way */
+#define SESSIONS 10        /* index 0 for none */
 #define NONE 0
 
 /* A session, by the order of its beginning. */
 byte starter[SESSIONS];
-byte replaces[SESSIONS];
-byte hash[SESSIONS];       /* stands for the transcript hash: any order is possible */
+byte rank[SESSIONS];       /* generation * 8 + what stands for the transcript hash: any order is possible, no two are the same */
+bool gone[SESSIONS];       /* the prekeys that it was begun with are used up or lost (KA-3) */
 
-/* What a device holds: which session sends, which it knows at all, and in which it has received. Index: device * SESSIONS + session. */
-byte sends[2];
-bool holds[8];
-bool received[8];
+/* What a device knows. Index: device * SESSIONS + session. */
+byte sends[2];             /* the session that sends */
+byte largest[2];           /* of those that it has known */
+bool holds[20];
+bool received[20];
+bool ask[2];               /* something could not be read, */
+byte heard[2];             /* in this session, as its initial header says */
 #define AT(d, s) ((d) * SESSIONS + (s))
 
-chan wire[2] = [4] of { byte };      /* to device 0 and 1: the session of a message */
+/* What is under way to a device, by session, without an initial header and with one. */
+bool way[40];
+#define WAY(d, s, initial) (AT(d, s) * 2 + (initial))
+
 byte begun;
 byte written;
 byte lost;
@@ -36,105 +43,166 @@ byte lost;
 inline begin(by)
 {
     begun++;
+    assert(begun < SESSIONS);
     starter[begun] = by;
-    replaces[begun] = sends[by];                       /* SEL-1 */
+#ifdef NO_GENERATION
+    rank[begun] = 8;                                  /* broken: SEL-1 */
+#else
+    rank[begun] = rank[largest[by]] / 8;                                     /* SEL-1 */
+#ifndef CLAIM_IGNORED
+    if
+    :: rank[heard[by]] / 8 > rank[begun] -> rank[begun] = rank[heard[by]] / 8        /* CON-6 */
+    :: else
+    fi;
+#endif
+    rank[begun] = (rank[begun] + 1) * 8;
+#endif
+    /* Two transcripts have no common hash. */
+    for (k : 1 .. SESSIONS - 1) {
+        if
+        :: k < begun && rank[k] / 8 == rank[begun] / 8 -> taken = taken | (1 << (rank[k] % 8))
+        :: else
+        fi
+    }
+    k = 0;
+    if
+    :: taken == 0 -> rank[begun] = rank[begun] + 4                           /* the first of a generation, */
+    :: taken == 16 -> rank[begun] = rank[begun] + 2                          /* one below it or above it, */
+    :: taken == 16 -> rank[begun] = rank[begun] + 6
+    :: taken > 16 && !(taken & 2) -> rank[begun] = rank[begun] + 1           /* one below both, between them or above both; */
+    :: taken > 16 && !(taken & 8) -> rank[begun] = rank[begun] + 3
+    :: taken > 16 && !(taken & 32) -> rank[begun] = rank[begun] + 5
+    :: taken > 16 && !(taken & 128) -> rank[begun] = rank[begun] + 7
+    :: else                                           /* there are no more where a device counts upwards and forgets once */
+    fi;
+    taken = 0;
     holds[AT(by, begun)] = true;
-    sends[by] = begun
+    sends[by] = begun;
+    largest[by] = begun
 }
 
-/* Session k of the other side names s as replaced; s names as replaced a session k that only receives here. */
-#define LEFT(d, s, k) (holds[AT(d, k)] && starter[k] != d && replaces[k] == s && k != s)
-#define KNEW(d, s, k) (holds[AT(d, k)] && k != a && replaces[s] == k)
+inline leave(by)
+{
+    sends[by] = NONE;
+#ifdef FORGETS_LARGEST
+    largest[by] = NONE                                /* broken: SEL-1, what was left does not count */
+#endif
+}
 
-/* SEL-2: the first message of session s, which the other side has begun. */
+/* SEL-2, SEL-5: the first message of session new, which the other side has begun. */
 inline admit(at, new)
 {
-    a = sends[at];
-    superseded = LEFT(at, new, 1) || LEFT(at, new, 2) || LEFT(at, new, 3);
-    knew_others = KNEW(at, new, 1) || KNEW(at, new, 2) || KNEW(at, new, 3);
     holds[AT(at, new)] = true;
-    received[AT(at, new)] = true;
-    if
-    :: superseded                                     /* 1 */
-    :: else ->
-        if
-        :: a == NONE || replaces[new] == a -> sends[at] = new                                           /* 2 */
+    gone[new] = true;
 #ifdef LAST_ONE_WINS
-        :: else -> sends[at] = new                       /* broken: 3 is left out */
+    sends[at] = new; largest[at] = new;               /* broken: SEL-2 */
 #else
-        :: a != NONE && replaces[new] != a && starter[a] == at && (!received[AT(at, a)] || knew_others) ->      /* 3 */
-            if
-            :: hash[new] < hash[a] -> sends[at] = new
-            :: else
-            fi
-        :: else -> sends[at] = new                                                                    /* 4 */
-#endif
+    if
+    :: rank[new] > rank[largest[at]] -> sends[at] = new; largest[at] = new
+    :: else ->
+#ifndef STAYS
+        if
+        :: sends[at] != NONE && (starter[sends[at]] != at || received[AT(at, sends[at])]) -> leave(at)
+        :: else
         fi
-    fi;
-    superseded = false; knew_others = false; a = 0
-}
-
-inline receive(who, session)
-{
-    if
-    :: holds[AT(who, session)] -> received[AT(who, session)] = true
-    :: else -> admit(who, session)
-    fi
-}
-
-inline next_of(line, taken)
-{
-    if
-    :: wire[line] ? taken
-#ifdef REORDERED
-    :: len(wire[line]) > 1 -> wire[line] ? taken; wire[line] ! taken; wire[line] ? taken      /* the second goes first */
+#else
+        skip                                          /* broken: SEL-5 */
 #endif
+    fi;
+#endif
+    received[AT(at, new)] = true
+}
+
+inline receive(at, s, initial)
+{
+    if
+    :: holds[AT(at, s)] -> received[AT(at, s)] = true                        /* KA-4 */
+    :: !holds[AT(at, s)] && initial && !gone[s] -> admit(at, s)
+    :: else ->
+        ask[at] = true;
+        if
+        :: initial && rank[s] > rank[heard[at]] -> heard[at] = s
+        :: else
+        fi
     fi
+}
+
+/* Writes a message, in s and initial; one that asks for repair in a session made anew (CON-6). */
+inline write(by)
+{
+    if
+    :: ask[by] || sends[by] == NONE -> begin(by)
+    :: else
+    fi;
+    ask[by] = false;
+    heard[by] = NONE;
+    s = sends[by];
+    initial = (starter[s] == by && !received[AT(by, s)])                     /* KA-8 */
+}
+
+inline forget(who)
+{
+    lost++;
+    for (k : 1 .. SESSIONS - 1) { holds[AT(who, k)] = false; received[AT(who, k)] = false }
+    sends[who] = NONE;
+    largest[who] = NONE;
+    ask[who] = false;
+    heard[who] = NONE;
+    if
+    :: skip
+    :: for (k : 1 .. SESSIONS - 1) {                                         /* what was begun with its prekeys cannot be answered */
+           if
+           :: k <= begun && starter[k] != who -> gone[k] = true
+           :: else
+           fi
+       }
+    fi;
+    k = 0
 }
 
 proctype World()
 {
-    byte d, s, a, turn;
-    bool superseded, knew_others;
+    byte d, s, k, h, turn;
+    byte taken;
+    bool initial;
     do
-    :: atomic { begun < STARTS && written < MESSAGES && len(wire[0]) < 4 && len(wire[1]) < 4 ->      /* begin and write */
+    :: atomic { written < MESSAGES ->
            select(d : 0 .. 1);
-           begin(d);
-           written++;
-           wire[1 - d] ! sends[d]; d = 0 }
-    :: atomic { written < MESSAGES && sends[0] != NONE && len(wire[1]) < 4 -> written++; wire[1] ! sends[0] }
-    :: atomic { written < MESSAGES && sends[1] != NONE && len(wire[0]) < 4 -> written++; wire[0] ! sends[1] }
-    :: atomic { len(wire[0]) > 0 -> next_of(0, s); receive(0, s); s = 0; d = 0 }
-    :: atomic { len(wire[1]) > 0 -> next_of(1, s); receive(1, s); s = 0 }
-    :: atomic { lost < LOSSES && len(wire[0]) > 0 -> next_of(0, s); lost++; s = 0 }
-    :: atomic { lost < LOSSES && len(wire[1]) > 0 -> next_of(1, s); lost++; s = 0 }
-    :: begun > 0 && len(wire[0]) == 0 && len(wire[1]) == 0 -> break
+           if
+           :: begun < STARTS && !ask[d] -> begin(d)                          /* for reasons of its own */
+           :: skip
+           fi;
+           if
+           :: begun < STARTS || (sends[d] != NONE && !ask[d]) ->
+               write(d);
+               written++;
+               way[WAY(1 - d, s, initial)] = true
+           :: else
+           fi;
+           d = 0; s = 0; initial = false }
+    :: atomic { written > 0 ->
+           select(d : 0 .. 1);
+           select(s : 1 .. STARTS);
+           select(h : 0 .. 1);
+           if
+           :: way[WAY(d, s, h)] -> initial = h; receive(d, s, initial)
+           :: else
+           fi;
+           h = 0;
+           d = 0; s = 0; initial = false }
+    :: atomic { lost < LOSSES && begun > 0 -> select(d : 0 .. 1); forget(d); d = 0 }
+    :: break
     od;
-    /* In turn, whoever has a session to write in. */
-    for (turn : 1 .. TURNS) {
-        atomic {
+    /* What is still under way is lost; then in turn. */
+    atomic { for (k : 0 .. 39) { way[k] = false } k = 0 }
+    atomic {
+        for (turn : 1 .. TURNS) {
             d = turn % 2;
-            if
-            :: sends[d] != NONE -> s = sends[d]; d = 1 - d; receive(d, s)
-            :: else
-            fi
+            write(d);
+            receive(1 - d, s, initial)
         }
     }
     assert(sends[0] == sends[1] && sends[0] != NONE)
 }
 
-init
-{
-    atomic {
-        /* Any order of the transcript hashes. */
-        if
-        :: hash[1] = 1; hash[2] = 2; hash[3] = 3
-        :: hash[1] = 1; hash[2] = 3; hash[3] = 2
-        :: hash[1] = 2; hash[2] = 1; hash[3] = 3
-        :: hash[1] = 2; hash[2] = 3; hash[3] = 1
-        :: hash[1] = 3; hash[2] = 1; hash[3] = 2
-        :: hash[1] = 3; hash[2] = 2; hash[3] = 1
-        fi;
-        run World()
-    }
-}
+init { run World() }

@@ -32,6 +32,7 @@ pub const MODELS: &[Model] = &[
             "ACTIVATE_ON_HELLO",
             "KEYS_NOT_BOUND",
             "NO_TAG",
+            "LATE_FIRST_FRAME",
         ],
     },
     Model {
@@ -46,7 +47,10 @@ pub const MODELS: &[Model] = &[
             "GAP",
         ],
     },
-    Model { name: "sessions", broken: &["LAST_ONE_WINS", "REORDERED", "THREE_STARTS"] },
+    Model {
+        name: "sessions",
+        broken: &["LAST_ONE_WINS", "NO_GENERATION", "FORGETS_LARGEST", "CLAIM_IGNORED", "STAYS"],
+    },
 ];
 
 /// For one program: many times what the longest takes on a machine that has nothing else to do.

@@ -21,14 +21,14 @@ use super::transcript::{Party, Transcript};
 const INFO: &[u8] = b"susurro/v1/pqxdh\0";
 
 /// Bytes of an initial header on the wire.
-pub const INITIAL_HEADER_BYTES: usize = 32 + 32 + 32 + 8 + 8 + 1 + 8 + KEM_CIPHERTEXT_BYTES;
+pub const INITIAL_HEADER_BYTES: usize = 32 + 8 + 32 + 8 + 8 + 1 + 8 + KEM_CIPHERTEXT_BYTES;
 
 /// What the responder needs to reach the same keys; sent with every message until it answers.
 pub(crate) struct InitialHeader {
     /// Hash of the initiator's certificate.
     pub(crate) certificate: [u8; 32],
-    /// Transcript hash of the session that the initiator replaces; zeros for none.
-    pub(crate) replaces: [u8; 32],
+    /// One more than the highest that the initiator knew with this device.
+    pub(crate) generation: u64,
     pub(crate) ephemeral: [u8; 32],
     pub(crate) signed_prekey: PrekeyId,
     /// 0 for none.
@@ -44,7 +44,7 @@ impl InitialHeader {
         let mut rest = bytes.as_mut_slice();
         let fields: [&[u8]; 8] = [
             &self.certificate,
-            &self.replaces,
+            &self.generation.to_be_bytes(),
             &self.ephemeral,
             &self.signed_prekey.to_be_bytes(),
             &self.one_time_prekey.to_be_bytes(),
@@ -62,7 +62,7 @@ impl InitialHeader {
 
     pub(crate) fn of_bytes(bytes: &[u8; INITIAL_HEADER_BYTES]) -> Option<Self> {
         let (certificate, rest) = bytes.split_first_chunk()?;
-        let (replaces, rest) = rest.split_first_chunk()?;
+        let (generation, rest) = rest.split_first_chunk()?;
         let (ephemeral, rest) = rest.split_first_chunk()?;
         let (signed_prekey, rest) = rest.split_first_chunk()?;
         let (one_time_prekey, rest) = rest.split_first_chunk()?;
@@ -70,7 +70,7 @@ impl InitialHeader {
         let (pq_prekey, rest) = rest.split_first_chunk()?;
         Some(Self {
             certificate: *certificate,
-            replaces: *replaces,
+            generation: u64::from_be_bytes(*generation),
             ephemeral: *ephemeral,
             signed_prekey: u64::from_be_bytes(*signed_prekey),
             one_time_prekey: u64::from_be_bytes(*one_time_prekey),
@@ -93,6 +93,11 @@ impl InitialHeader {
             ephemeral: self.ephemeral,
         })
     }
+}
+
+/// The generation in an initial header, as its sender or anybody else has written it.
+pub(crate) fn claimed_generation(initial: &[u8; INITIAL_HEADER_BYTES]) -> Option<u64> {
+    InitialHeader::of_bytes(initial).map(|header| header.generation)
 }
 
 /// Names an initial header, to find the session that it has started.
@@ -193,7 +198,7 @@ pub fn agree_as_initiator(
     local: &LocalDevice,
     remote: &DeviceCertificate,
     bundle: &VerifiedBundle,
-    replaces: [u8; 32],
+    generation: u64,
     rng: &mut dyn CryptoRng,
 ) -> Result<Agreed, CryptoError> {
     let owner = remote.body();
@@ -215,7 +220,7 @@ pub fn agree_as_initiator(
 
     let initial = InitialHeader {
         certificate: local.certificate().hash(),
-        replaces,
+        generation,
         ephemeral: *ephemeral.public(),
         signed_prekey: *signed_id,
         one_time_prekey: bundle.one_time_prekey.map_or(0, |prekey| prekey.id),
@@ -226,7 +231,7 @@ pub fn agree_as_initiator(
     let transcript = Transcript {
         initiator: Party::of(local.certificate()),
         responder: Party::of(remote),
-        replaces: &initial.replaces,
+        generation: initial.generation,
         ephemeral: &initial.ephemeral,
         signed_prekey: (initial.signed_prekey, signed_key),
         one_time_prekey: bundle.one_time_prekey,
@@ -244,7 +249,7 @@ pub(crate) fn initiate(
     local: &LocalDevice,
     remote: &DeviceCertificate,
     bundle: &PrekeyBundle,
-    replaces: [u8; 32],
+    generation: u64,
     rng: &mut dyn CryptoRng,
 ) -> Result<(Session, [u8; INITIAL_HEADER_BYTES]), CryptoError> {
     let owner = remote.body();
@@ -252,7 +257,7 @@ pub(crate) fn initiate(
         return Err(CryptoError::SameDevice);
     }
     let bundle = VerifiedBundle::verify(bundle, remote)?;
-    let agreed = agree_as_initiator(local, remote, &bundle, replaces, rng)?;
+    let agreed = agree_as_initiator(local, remote, &bundle, generation, rng)?;
     let initial_header = agreed.initial_header;
     let binding = Binding {
         transcript: agreed.transcript,
@@ -260,7 +265,7 @@ pub(crate) fn initiate(
         remote: (owner.account, owner.device),
         remote_certificate: remote.hash(),
         initial: initial_hash(&initial_header),
-        replaces,
+        generation,
         started_here: true,
     };
     let session = Session::initiate(binding, agreed.into_first_keys(), bundle.signed_prekey.1, rng)?;
@@ -310,7 +315,7 @@ pub fn agree_as_responder(
     let transcript = Transcript {
         initiator: Party::of(remote),
         responder: Party::of(local.certificate()),
-        replaces: &initial.replaces,
+        generation: initial.generation,
         ephemeral: &initial.ephemeral,
         signed_prekey: (named.signed, chosen.signed.public()),
         one_time_prekey: chosen.one_time_prekey(named.one_time),
@@ -342,7 +347,7 @@ pub(crate) fn respond(
         remote: (owner.account, owner.device),
         remote_certificate: remote.hash(),
         initial: initial_hash(bytes),
-        replaces: initial.replaces,
+        generation: initial.generation,
         started_here: false,
     };
     let signed = prekeys.choose(&named, now)?.signed;

@@ -27,7 +27,10 @@ pub use error::{CryptoError, DecryptError};
 pub use handshake::{Agreed, INITIAL_HEADER_BYTES, VerifiedBundle, agree_as_initiator, agree_as_responder};
 pub use identity::{AccountKey, LocalDevice};
 pub use password::{PasswordError, StretchCost, StretchedPassword, new_params, stretch_password};
-pub use peer_sessions::{ARCHIVED_MAX, Envelope, INITIAL_OVERHEAD_BYTES, OVERHEAD_BYTES, PeerSessions, Received};
+pub use peer_sessions::{
+    ARCHIVED_MAX, Envelope, GENERATION_CLAIM_MAX, GENERATION_STEP_MAX, INITIAL_OVERHEAD_BYTES, OVERHEAD_BYTES,
+    PeerSessions, Received,
+};
 pub use prekey::{PrekeySecrets, Prekeys, RETIRED_SECONDS, ROTATE_SECONDS};
 pub use ratchet::{CHAINS_MAX, KEPT_MAX, KEPT_SECONDS, SKIP_MAX};
 pub use safety_number::{SafetyNumber, safety_number};

@@ -18,7 +18,7 @@ use super::prekey::Prekeys;
 use super::ratchet::{Binding, NONCE_BYTES, Parts, SEALED_HEADER_BYTES, Session, TAG_BYTES};
 use super::state::{BadState, Reader, Writer};
 
-const STATE_VERSION: u8 = 1;
+const STATE_VERSION: u8 = 2;
 
 /// Kind of an envelope that starts a session.
 const KIND_INITIAL: u8 = 1;
@@ -31,6 +31,13 @@ pub const OVERHEAD_BYTES: usize = 2 + NONCE_BYTES + SEALED_HEADER_BYTES + TAG_BY
 pub const INITIAL_OVERHEAD_BYTES: usize = INITIAL_HEADER_BYTES;
 /// Replaced sessions that can still receive.
 pub const ARCHIVED_MAX: usize = 5;
+/// How far above the highest known generation a session may be to send. Honest devices stay far
+/// below it: each start counts one. Without it, whoever once had a device's keys could name a
+/// generation that nobody can go beyond.
+pub const GENERATION_STEP_MAX: u64 = 1 << 24;
+/// How far above the highest known generation one that nobody has authenticated is counted. It is
+/// counted once an hour at most, so whoever makes up headers needs years to reach the other bound.
+pub const GENERATION_CLAIM_MAX: u64 = 256;
 
 /// An envelope taken apart; nothing in it is authenticated.
 pub struct Envelope<'a> {
@@ -69,6 +76,12 @@ impl<'a> Envelope<'a> {
     #[must_use]
     pub fn initial_header(&self) -> Option<&'a [u8; INITIAL_HEADER_BYTES]> {
         self.initial
+    }
+
+    /// The generation that the initial header claims.
+    #[must_use]
+    pub fn claimed_generation(&self) -> Option<u64> {
+        handshake::claimed_generation(self.initial?)
     }
 
     /// The random value of the message.
@@ -110,6 +123,23 @@ pub struct PeerSessions {
     active: Option<Arc<Entry>>,
     /// Latest first. They receive only, and are never made active again.
     archived: Vec<Arc<Entry>>,
+    /// The largest session that was ever known. While one sends, it is this one.
+    largest: Rank,
+}
+
+/// The order of the sessions with a device, the same on both sides: generation, then transcript
+/// hash. Each side sends with the largest that it knows, so that both come to the same one in
+/// whatever order they learn of them.
+#[derive(Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    generation: u64,
+    transcript: [u8; 32],
+}
+
+impl Rank {
+    const fn of(binding: &Binding) -> Self {
+        Self { generation: binding.generation, transcript: binding.transcript }
+    }
 }
 
 struct Entry {
@@ -169,14 +199,53 @@ impl PeerSessions {
     }
 
     /// Starts a session with the device that `remote` certifies, and archives the present one.
-    /// Every part of the bundle is verified against the certificate. `_now` is in seconds since
+    /// Every part of the bundle is verified against the certificate. `now` is in seconds since
     /// 1970.
     ///
     /// # Errors
     ///
-    /// [`CryptoError`] says which part is not to be trusted.
+    /// [`CryptoError`] says which part is not to be trusted; [`CryptoError::Exhausted`] when no
+    /// higher generation is left.
     pub fn start(
         &self,
+        local: &LocalDevice,
+        remote: &DeviceCertificate,
+        bundle: &PrekeyBundle,
+        now: u64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, CryptoError> {
+        self.start_beyond(0, local, remote, bundle, now, rng)
+    }
+
+    /// As [`start`](Self::start), to ask for repair: also beyond the generation that is `claimed` by
+    /// initial headers which could not be read. Nobody has authenticated it, so it counts up to
+    /// [`GENERATION_CLAIM_MAX`] above the known ones, and is not remembered.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_beyond(
+        &self,
+        claimed: u64,
+        local: &LocalDevice,
+        remote: &DeviceCertificate,
+        bundle: &PrekeyBundle,
+        now: u64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, CryptoError> {
+        let known = self.largest.generation;
+        let above = claimed.min(known.saturating_add(GENERATION_CLAIM_MAX)).max(known);
+        self.start_as(above.checked_add(1).ok_or(CryptoError::Exhausted)?, local, remote, bundle, now, rng)
+    }
+
+    /// As [`start`](Self::start), with any generation: for checks of what others make of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_as(
+        &self,
+        generation: u64,
         local: &LocalDevice,
         remote: &DeviceCertificate,
         bundle: &PrekeyBundle,
@@ -186,8 +255,7 @@ impl PeerSessions {
         if self.peer().is_some_and(|peer| peer != (remote.body().account, remote.body().device)) {
             return Err(CryptoError::WrongRecipient);
         }
-        let replaces = self.active.as_ref().map_or([0; 32], |entry| entry.session.binding().transcript);
-        let (session, initial) = handshake::initiate(local, remote, bundle, replaces, rng)?;
+        let (session, initial) = handshake::initiate(local, remote, bundle, generation, rng)?;
         let mut next = self.copy();
         next.activate(Entry { session, initial: Some(Arc::new(initial)) });
         Ok(next)
@@ -214,7 +282,7 @@ impl PeerSessions {
         }
         let session = entry.session.seal(&mut envelope, |out| padding::pad_into(content, out), now, rng)?;
         let entry = Entry { session, initial: entry.initial.clone() };
-        Ok((Self { active: Some(Arc::new(entry)), archived: self.archived.clone() }, envelope))
+        Ok((Self { active: Some(Arc::new(entry)), ..self.copy() }, envelope))
     }
 
     /// [`encrypt`](Self::encrypt), for exactly the device that `remote` certifies: what was
@@ -338,36 +406,30 @@ impl PeerSessions {
         Ok(Received { sessions, content, prekeys: None, new_session: false })
     }
 
-    /// Decides whether a session that the other side has started is to send. Both sides decide
-    /// from the same facts, so they agree.
+    /// Decides whether a session that the other side has started is to send.
     fn admit(&mut self, entry: Entry) {
-        let new = entry.session.binding();
-        // The other side has left it already for one that came first.
-        let superseded = self.all().any(|known| {
-            let binding = known.session.binding();
-            !binding.started_here && binding.replaces == new.transcript
-        });
-        let replaces_active = |active: &Entry| {
-            let binding = active.session.binding();
-            if new.replaces == binding.transcript {
-                // Its starter knew the active one and replaced it.
-                return true;
-            }
-            let starter_knew_others =
-                self.archived.iter().any(|known| known.session.binding().transcript == new.replaces);
-            let crossed = binding.started_here && (!active.session.has_received() || starter_knew_others);
-            // Neither knew of the other's start: the smaller transcript hash sends.
-            !crossed || new.transcript < binding.transcript
-        };
-        if !superseded && self.active.as_deref().is_none_or(replaces_active) {
-            self.activate(entry);
-        } else {
-            self.archive(Arc::new(entry));
+        let rank = Rank::of(entry.session.binding());
+        let step = rank.generation.saturating_sub(self.largest.generation);
+        if rank > self.largest && step <= GENERATION_STEP_MAX {
+            return self.activate(entry);
         }
+        // Its starter would have gone beyond a session that it knew: it has lost that one, or
+        // this message was late. Another start serves both cases; going back would not.
+        let has_used = |active: &Entry| !active.session.binding().started_here || active.session.has_received();
+        if rank < self.largest && self.active.as_deref().is_some_and(has_used) {
+            self.leave();
+        }
+        self.archive(Arc::new(entry));
     }
 
     fn activate(&mut self, entry: Entry) {
-        if let Some(former) = self.active.replace(Arc::new(entry)) {
+        self.largest = Rank::of(entry.session.binding());
+        self.leave();
+        self.active = Some(Arc::new(entry));
+    }
+
+    fn leave(&mut self) {
+        if let Some(former) = self.active.take() {
             self.archive(former);
         }
     }
@@ -383,13 +445,14 @@ impl PeerSessions {
 
     /// Copies share the sessions, which never change.
     fn copy(&self) -> Self {
-        Self { active: self.active.clone(), archived: self.archived.clone() }
+        Self { active: self.active.clone(), archived: self.archived.clone(), largest: self.largest }
     }
 
     /// All of it, to be stored encrypted.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Writer::new(STATE_VERSION);
+        out.u64(self.largest.generation).raw(&self.largest.transcript);
         out.u8(self.active.is_some().into()).count(self.archived.len());
         for entry in self.all() {
             out.u8(entry.initial.is_some().into());
@@ -412,11 +475,12 @@ impl PeerSessions {
             let initial = if reader.flag()? { Some(Arc::new(*reader.array()?)) } else { None };
             Ok(Arc::new(Entry { session: Session::read(reader)?, initial }))
         };
+        let largest = Rank { generation: reader.u64()?, transcript: *reader.array()? };
         let (active, archived) = (reader.flag()?, reader.count(1)?);
         let active = if active { Some(entry(&mut reader)?) } else { None };
         let archived = (0..archived).map(|_| entry(&mut reader)).collect::<Result<_, _>>()?;
         reader.end()?;
-        Ok(Self { active, archived })
+        Ok(Self { active, archived, largest })
     }
 }
 

@@ -33,7 +33,7 @@ impl Party {
 pub(crate) struct Transcript<'a> {
     pub(crate) initiator: Party,
     pub(crate) responder: Party,
-    pub(crate) replaces: &'a [u8; 32],
+    pub(crate) generation: u64,
     pub(crate) ephemeral: &'a [u8; 32],
     pub(crate) signed_prekey: (PrekeyId, &'a [u8; 32]),
     pub(crate) one_time_prekey: Option<OneTimePrekey>,
@@ -52,7 +52,7 @@ impl Transcript<'_> {
             hash.update(party.device.as_bytes());
             hash.update(party.certificate);
         }
-        hash.update(self.replaces);
+        hash.update(self.generation.to_be_bytes());
         hash.update(self.ephemeral);
         hash.update(self.signed_prekey.0.to_be_bytes());
         hash.update(self.signed_prekey.1);
@@ -91,7 +91,7 @@ mod tests {
         let base = Transcript {
             initiator: party(1, 2, 3),
             responder: party(4, 5, 6),
-            replaces: &[7; 32],
+            generation: 7,
             ephemeral: &[8; 32],
             signed_prekey: (9, &[10; 32]),
             one_time_prekey: one_time(11, 12),
@@ -108,7 +108,7 @@ mod tests {
             Transcript { responder: party(0, 5, 6), ..base }.hash(),
             Transcript { responder: party(4, 0, 6), ..base }.hash(),
             Transcript { responder: party(4, 5, 0), ..base }.hash(),
-            Transcript { replaces: &[0; 32], ..base }.hash(),
+            Transcript { generation: 0, ..base }.hash(),
             Transcript { ephemeral: &[0; 32], ..base }.hash(),
             Transcript { signed_prekey: (0, &[10; 32]), ..base }.hash(),
             Transcript { signed_prekey: (9, &[0; 32]), ..base }.hash(),

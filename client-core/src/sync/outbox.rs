@@ -275,6 +275,8 @@ impl<R: CryptoRng> Engine<R> {
                 let wire = codec::encode(&send);
                 let entry = &mut self.outbox.entries.get_mut(&order)?.entry;
                 entry.wire = Some(wire.clone());
+                // As it was encrypted, so that it can be sent again as the content of the first time.
+                entry.content = plaintext;
                 self.draft.keep(Mutation::Outbox(entry.clone()));
                 Some(wire)
             }

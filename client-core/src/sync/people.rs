@@ -285,7 +285,7 @@ impl<R: CryptoRng> Engine<R> {
         if self.can_send_to(&account, &device) {
             return;
         }
-        if !self.start_session(account, device, claim) {
+        if !self.start_session(account, device, claim, 0) {
             let wait = NO_PREKEYS_WAIT.saturating_mul(1 << attempts.min(16)).min(NO_PREKEYS_WAIT_MAX);
             self.jobs.put_off(Job::Claim(account, device), attempts, self.now + wait);
         }
@@ -297,8 +297,15 @@ impl<R: CryptoRng> Engine<R> {
         certificate.zip(sessions).is_some_and(|(certificate, sessions)| sessions.can_send_to(certificate))
     }
 
-    /// Starts a session from a claimed bundle, every part of it verified; says whether it could.
-    pub(super) fn start_session(&mut self, account: AccountId, device: DeviceId, claim: &ClaimResponse) -> bool {
+    /// Starts a session from a claimed bundle, every part of it verified; says whether it could. `beyond` is a
+    /// generation that unreadable headers claim.
+    pub(super) fn start_session(
+        &mut self,
+        account: AccountId,
+        device: DeviceId,
+        claim: &ClaimResponse,
+        beyond: u64,
+    ) -> bool {
         match read_list(&claim.device_list) {
             Some(list) if list.body().account == account => {
                 self.learn_list(list);
@@ -310,7 +317,7 @@ impl<R: CryptoRng> Engine<R> {
         let Some(Ok(bundle)) = bundle else { return false };
         let none = PeerSessions::new();
         let sessions = self.sessions.get(&device).unwrap_or(&none);
-        match sessions.start(&self.me.device, certificate, &bundle, self.now / 1000, &mut self.rng) {
+        match sessions.start_beyond(beyond, &self.me.device, certificate, &bundle, self.now / 1000, &mut self.rng) {
             Ok(started) => {
                 self.sessions.insert(device, started);
                 self.draft.sessions.insert(device);

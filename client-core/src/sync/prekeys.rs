@@ -24,6 +24,11 @@ impl PrekeyState {
     pub(super) fn begin_session(&mut self) {
         *self = Self::default();
     }
+
+    /// Whether the relay holds what it should, or takes no more in this session.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.counted && !self.publish
+    }
 }
 
 impl<R: CryptoRng> Engine<R> {

@@ -142,6 +142,11 @@ impl<R: CryptoRng> Engine<R> {
 
     /// Claims a bundle for each device whose messages could not be decrypted.
     pub(super) fn ask_for_repair(&mut self) {
+        if !self.prekey_state.is_settled() {
+            // The answer may come in a session that the other side begins: with prekeys that this
+            // device does not have any more it would be as unreadable.
+            return;
+        }
         let mut jobs = std::collections::BTreeSet::new();
         for kept in self.repairs.kept.values() {
             let device = kept.entry.sender_device;
@@ -164,7 +169,12 @@ impl<R: CryptoRng> Engine<R> {
     pub(super) fn claimed_for_repair(&mut self, account: AccountId, device: DeviceId, claim: &ClaimResponse) {
         self.repairs.asked.insert(device, self.now);
         let Some(peer) = self.people.name_of(&account).cloned() else { return };
-        if !self.start_session(account, device, claim) {
+        let kept = self.repairs.kept.values().filter(|kept| kept.entry.sender_device == device);
+        let claimed =
+            kept.filter_map(|kept| crate::crypto::Envelope::read(&kept.entry.ciphertext).ok()?.claimed_generation());
+        // Beyond the session that cannot be read, or the other side would go on to send in it.
+        let beyond = claimed.max().unwrap_or(0);
+        if !self.start_session(account, device, claim, beyond) {
             return;
         }
         let missing = self

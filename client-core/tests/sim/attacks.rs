@@ -127,6 +127,78 @@ fn attack_18_both_start_at_once() {
     assert!(world.complaints.is_empty(), "{}", world.complaints.join("\n"));
 }
 
+/// Bob's disk is put back to before what Alice's session needs; after one request for repair both send in one session.
+fn repaired(seed: u64, answered: bool) {
+    let mut world = World::new(seed, 2, crate::faults::Faults::NONE);
+    world.rest(5_000);
+    let old = world.clients[1].store.clone();
+    if answered {
+        for (from, to) in [(0, 1), (1, 0), (0, 1)] {
+            world.act(Action::Write { from, to });
+            world.rest(5_000);
+        }
+    } else {
+        world.act(Action::Offline(1));
+        // Other prekeys than those that Alice claims.
+        let dice = &mut Dice::new(seed);
+        let mut fresh = old.clone();
+        fresh.prekeys = Prekeys::generate(&people()[1].device, world.now / 1000, dice).to_bytes();
+        world.act(Action::Write { from: 0, to: 1 });
+        world.rest(5_000);
+        world.replace_store(1, fresh);
+        world.act(Action::Online(1));
+    }
+    if answered {
+        world.replace_store(1, old);
+        world.rest(20_000);
+        // In a session that the copy knows nothing of.
+        world.act(Action::Write { from: 0, to: 1 });
+    }
+    world.rest(60_000);
+    world.act(Action::Write { from: 1, to: 0 });
+    world.rest(20_000);
+    world.act(Action::Write { from: 0, to: 1 });
+    world.settle();
+    let sends = [world.sends_with(0, 1), world.sends_with(1, 0)];
+    assert!(sends[0].is_some() && sends[0] == sends[1], "seed {seed}, answered {answered}");
+    assert!(world.clients[1].store.undecryptable.is_empty(), "seed {seed}, answered {answered}: all was sent again");
+    let all: Vec<_> = world.clients[0].written[&people()[1].name].clone();
+    let heard = world.clients[1].store.texts(&people()[0].name, Direction::Incoming);
+    assert!(all.ends_with(&heard) && heard.len() >= all.len().min(2), "seed {seed}, answered {answered}: {heard:?}");
+}
+
+#[test]
+fn after_one_request_for_repair_both_send_in_the_same_session() {
+    // Enough that hashes, if they decided, would fall either way.
+    for seed in 0..6 {
+        repaired(seed, false);
+        repaired(seed, true);
+    }
+}
+
+#[test]
+fn a_request_for_repair_goes_beyond_what_a_header_claims_within_a_bound() {
+    for (claimed, begun) in [(0, 1), (1, 2), (5, 6), (256, 257), (257, 257), (u64::MAX, 257)] {
+        let bob = &people()[1];
+        let mut alice = Solo::alice();
+        alice.connect();
+        alice.exchange();
+        Forger::new(bob).send(&mut alice.relay, &people()[0], TYPE_TEXT, text("hello"), 1);
+        let mailbox = &mut alice.relay.devices.get_mut(&people()[0].device_id()).unwrap().mailbox;
+        let delivery = mailbox.values_mut().last().unwrap();
+        let mut bytes = delivery.ciphertext.as_slice().to_vec();
+        bytes[34..42].copy_from_slice(&u64::to_be_bytes(claimed));
+        if claimed == 1 {
+            bytes[700] ^= 1;
+        }
+        delivery.ciphertext = bytes.into();
+        fetch(&mut alice);
+        let asked = alice.relay.devices[&bob.device_id()].mailbox.values().next().unwrap();
+        let generation = susurro_client_core::crypto::Envelope::read(asked.ciphertext.as_slice()).unwrap();
+        assert_eq!(generation.claimed_generation(), Some(begun), "beyond {claimed}");
+    }
+}
+
 #[test]
 fn attack_19_a_cloned_state_is_repaired_without_anybody_doing_anything() {
     let mut world = World::quiet(2);

@@ -56,6 +56,9 @@ fn play(seed: u64, sabotage: Sabotage) -> World {
     let end = world.now + hours;
     world.run(end, |_| false);
     world.settle();
+    if sabotage == Sabotage::None {
+        world.check_sessions();
+    }
     world.check();
     world
 }

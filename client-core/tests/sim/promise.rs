@@ -1,10 +1,11 @@
 //! What the simulated world holds the engines to.
 
+use susurro_client_core::crypto::PeerSessions;
 use susurro_client_core::model::{Delivery, Direction, MessageContent};
 use susurro_client_core::sync::{Engine, Input};
 use susurro_protocol::MessageId;
 
-use crate::faults::Faults;
+use crate::faults::{Action, Faults};
 use crate::people::people;
 use crate::world::World;
 
@@ -49,6 +50,32 @@ impl World {
         if !settled {
             self.complaints.push("the world does not come to rest".into());
         }
+    }
+
+    /// Once everybody has written to everybody in a world at rest, two devices send in the same
+    /// session: else answers would bring no new keys.
+    pub fn check_sessions(&mut self) {
+        for from in 0..self.clients.len() {
+            for to in (0..self.clients.len()).filter(|to| *to != from) {
+                self.act(Action::Write { from, to });
+            }
+        }
+        self.settle();
+        for one in 0..self.clients.len() {
+            for other in 0..one {
+                let sends = [(one, other), (other, one)].map(|(of, with)| self.sends_with(of, with));
+                if sends[0].is_none() || sends[0] != sends[1] {
+                    self.complaints.push(format!("{one} and {other} send in different sessions"));
+                }
+            }
+        }
+    }
+
+    /// Names the session with which a client sends to the other's device.
+    pub fn sends_with(&self, client: usize, other: usize) -> Option<[u8; 32]> {
+        let device = people().iter().find(|person| person.name == self.clients[other].store.name).unwrap().device_id();
+        let bytes = self.clients[client].store.sessions.get(&device)?;
+        PeerSessions::from_bytes(bytes).unwrap().sends_with()
     }
 
     /// The promise: what was written is shown once, whole, in order, and its writer knows.

@@ -12,7 +12,7 @@ from .errors import Problem, Refused, name_of
 from .identifiers import direct_chat_id
 from .keys import verify_bundle, verify_device_list
 from .primitives import random
-from .receiving import decrypt_delivery
+from .receiving import claimed_generation, decrypt_delivery
 from .rest import Rest, peer_of
 from .safety_number import half, safety_number
 from .sessions import PeerSessions
@@ -202,7 +202,8 @@ class Client:
                 raise Refused("no-prekeys", "a device has published nothing")
             bundle = verify_bundle(by_device[certificate.device], certificate)
             peer = self.state.sessions[(certificate.account, certificate.device)]
-            peer.start(self.state.certificate, self.state.identity_private, bundle)
+            generation = peer.next_generation(beyond_claimed=fresh)
+            peer.start(self.state.certificate, self.state.identity_private, bundle, generation=generation)
 
     def _answered(self, message: bytes, state: str) -> None:
         self.state.outbox = [one for one in self.state.outbox if one.message != message]
@@ -246,6 +247,8 @@ class Client:
                 return
             self.state.seen.add(identity)
             self.state.unreadable[deliver.message] = refused.name
+            peer = self.state.sessions.setdefault((deliver.sender, deliver.sender_device), PeerSessions())
+            peer.claimed = max(peer.claimed, claimed_generation(deliver.ciphertext))
             if chat is not None:
                 self.state.unrepaired.append((deliver.chat, deliver.message))
             return

@@ -427,7 +427,7 @@ def _(given):
         own,
         unhex(given.local["identity_key"]),
         _bundle(given.bundle, their),
-        unhex(given.replaces),
+        given.generation,
         unhex(given.ephemeral),
         unhex(given.kem_randomness),
     )
@@ -520,6 +520,7 @@ def _step(people: dict[str, _Person], step: SimpleNamespace, now: int) -> dict:
             unhex(step.ephemeral),
             unhex(step.ratchet),
             unhex(step.kem_randomness),
+            getattr(step, "generation", None),
         )
         return {"sends": session.transcript}
     if step.do == "send":

@@ -8,9 +8,8 @@ from .errors import Refused
 from .keys import PQ_LAST_RESORT, PQ_ONE_TIME, Bundle, Certificate
 from .primitives import SUITE, be16, be64, hkdf, sha256, x25519, x25519_public
 
-INITIAL_HEADER = 1209
-NO_SESSION = bytes(32)
-_LAYOUT = struct.Struct(">32s32s32sQQBQ1088s")
+INITIAL_HEADER = 1185
+_LAYOUT = struct.Struct(">32sQ32sQQBQ1088s")
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class InitialHeader:
     """What stands in front of the first messages of a session (section 16.2)."""
 
     certificate_hash: bytes
-    replaced: bytes
+    generation: int
     ephemeral: bytes
     signed_prekey: int
     one_time_prekey: int
@@ -27,14 +26,14 @@ class InitialHeader:
     kem_ciphertext: bytes
 
     def encode(self) -> bytes:
-        """Its 1,209 bytes."""
+        """Its 1,185 bytes."""
         return _LAYOUT.pack(*vars(self).values())
 
     @staticmethod
     def decode(data: bytes) -> "InitialHeader":
-        """An initial header out of exactly 1,209 bytes, or a refusal (KA-2)."""
+        """An initial header out of exactly 1,185 bytes, or a refusal (KA-2)."""
         if len(data) != INITIAL_HEADER:
-            raise Refused("malformed-message", "an initial header has 1,209 bytes")
+            raise Refused("malformed-message", "an initial header has 1,185 bytes")
         header = InitialHeader(*_LAYOUT.unpack(data))
         if header.kem_kind not in (PQ_ONE_TIME, PQ_LAST_RESORT):
             raise Refused("malformed-message", "a KEM kind other than 2 and 3 (KA-2)")
@@ -71,7 +70,7 @@ def _agree(
         + be16(SUITE)
         + party(initiator)
         + party(responder)
-        + header.replaced
+        + be64(header.generation)
         + header.ephemeral
         + be64(header.signed_prekey)
         + signed_prekey
@@ -89,13 +88,13 @@ def initiate(
     own: Certificate,
     identity_private: bytes,
     bundle: Bundle,
-    replaced: bytes,
+    generation: int,
     ephemeral_private: bytes,
     kem_message: bytes | None = None,
 ) -> tuple[InitialHeader, Agreed]:
     """The initiator's side, with a bundle that was verified (KA-6).
 
-    `replaced` is the transcript hash of the session that sent until then, or zeros; `kem_message` are the random
+    `generation` is one more than the highest known with the device (SEL-1); `kem_message` are the random
     bytes of the encapsulation, for vectors alone.
     """
     their = bundle.certificate
@@ -115,7 +114,7 @@ def initiate(
     secrets.append(shared)
     header = InitialHeader(
         own.hash,
-        replaced,
+        generation,
         x25519_public(ephemeral_private),
         signed_id,
         one_time_id,

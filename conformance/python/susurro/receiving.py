@@ -53,6 +53,15 @@ def open_ciphertext(device: Device, peer: PeerSessions, their: Certificate, ciph
     return content
 
 
+def claimed_generation(ciphertext: bytes) -> int:
+    """The generation that the initial header of a ciphertext names, which nobody has authenticated; 0 for none."""
+    try:
+        initial = Envelope.decode(ciphertext).initial
+        return InitialHeader.decode(initial).generation if initial is not None else 0
+    except Refused:
+        return 0
+
+
 def find_prekeys(
     prekeys: dict[tuple[int, int], bytes], header: InitialHeader
 ) -> tuple[ResponderPrekeys, list[tuple[int, int]]]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from . import primitives
 from .errors import Refused
 from .keys import Bundle, Certificate
-from .limits import RECEIVE_ONLY_SESSIONS_MAX
-from .pqxdh import NO_SESSION, InitialHeader, ResponderPrekeys, initiate, respond
+from .limits import GENERATION_CLAIM_MAX, GENERATION_STEP_MAX, RECEIVE_ONLY_SESSIONS_MAX
+from .pqxdh import InitialHeader, ResponderPrekeys, initiate, respond
 from .ratchet import Envelope, Ratchet
 
 
@@ -27,9 +27,9 @@ class Session:
         return self.ratchet.transcript
 
     @property
-    def replaces(self) -> bytes:
-        """The transcript hash of the session that it names as replaced, or zeros."""
-        return InitialHeader.decode(self.initial).replaced
+    def rank(self) -> tuple[int, bytes]:
+        """What orders the sessions with a device: the generation, then the transcript hash (SEL-2)."""
+        return (InitialHeader.decode(self.initial).generation, self.transcript)
 
     def encrypt(self, content: bytes, random: bytes | None = None, ratchet_private: bytes | None = None) -> bytes:
         """An envelope, with the initial header until the other side has answered (section 16.2)."""
@@ -43,6 +43,8 @@ class PeerSessions:
 
     sending: Session | None = None
     receiving: list[Session] = field(default_factory=list)  # the oldest first
+    largest: tuple[int, bytes] = (0, bytes(32))  # of all sessions that were ever known; the one that sends has it
+    claimed: int = 0  # the highest generation that headers which could not be read have named
 
     def all(self) -> list[Session]:
         """The one that sends first, then the others, the newest first."""
@@ -56,11 +58,16 @@ class PeerSessions:
         ephemeral: bytes | None = None,
         ratchet_private: bytes | None = None,
         kem_message: bytes | None = None,
+        generation: int | None = None,
     ) -> Session:
-        """Starts a session; it sends, and the one that sent until then only receives (SEL-1)."""
-        replaced = self.sending.transcript if self.sending else NO_SESSION
+        """Starts a session; it sends, and the one that sent until then only receives (SEL-1).
+
+        `generation` is for vectors alone.
+        """
+        if generation is None:
+            generation = self.next_generation()
         header, agreed = initiate(
-            own, identity_private, bundle, replaced, ephemeral or primitives.random(32), kem_message
+            own, identity_private, bundle, generation, ephemeral or primitives.random(32), kem_message
         )
         their = bundle.certificate
         ratchet = Ratchet.initiator(
@@ -121,27 +128,30 @@ class PeerSessions:
         self._admit(Session(ratchet, envelope.initial, False, their.hash, received=True))
         return content
 
-    def _admit(self, new: Session) -> None:
-        """Which session sends, after the first message of `new` was authenticated (SEL-2)."""
-        here = self.all()
-        if any(not one.started_here and one.replaces == new.transcript for one in here):
-            self._only_receive(new)
-        elif self.sending is None or new.replaces == self.sending.transcript:
-            self._send_with(new)
-        elif self.sending.started_here and (
-            not self.sending.received or any(new.replaces == one.transcript for one in self.receiving)
-        ):
-            if new.transcript < self.sending.transcript:
-                self._send_with(new)
-            else:
-                self._only_receive(new)
-        else:
-            self._send_with(new)
+    def next_generation(self, beyond_claimed: bool = False) -> int:
+        """One above the highest known one (SEL-1), and above what could not be read (CON-6)."""
+        known = self.largest[0]
+        return max(known, min(self.claimed, known + GENERATION_CLAIM_MAX) if beyond_claimed else 0) + 1
 
-    def _send_with(self, session: Session) -> None:
+    def leave(self) -> None:
+        """Sends no more with the session that sends: the other side does not have it (SEL-5)."""
         if self.sending is not None:
             self._only_receive(self.sending)
-        self.sending = session
+            self.sending = None
+
+    def _admit(self, new: Session) -> None:
+        """Which session sends, after the first message of `new` was authenticated (SEL-2, SEL-5)."""
+        if new.rank > self.largest and new.rank[0] - self.largest[0] <= GENERATION_STEP_MAX:
+            self._send_with(new)
+            return
+        here = self.sending
+        if new.rank < self.largest and here is not None and (not here.started_here or here.received):
+            self.leave()
+        self._only_receive(new)
+
+    def _send_with(self, session: Session) -> None:
+        self.leave()
+        self.sending, self.largest = session, session.rank
 
     def _only_receive(self, session: Session) -> None:
         self.receiving = (self.receiving + [session])[-RECEIVE_ONLY_SESSIONS_MAX:]

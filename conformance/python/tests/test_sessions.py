@@ -1,12 +1,13 @@
 """Sections 16 and 17 between two devices of this program: order, loss, repetition, and which session sends."""
 
 import copy
+import itertools
 import pickle
 import random
 import unittest
 
 from susurro.errors import Refused
-from susurro.limits import SKIP_MAX, SKIPPED_SECONDS_MAX
+from susurro.limits import GENERATION_STEP_MAX, SKIP_MAX, SKIPPED_SECONDS_MAX
 
 from .people import NOW, Person
 
@@ -96,7 +97,7 @@ class Starts(Talk):
         """KA-8, KA-4."""
         self.alice.start(self.bob)
         first, second = self.alice.send(b"first"), self.alice.send(b"second")
-        self.assertEqual(first[2:1211], second[2:1211])
+        self.assertEqual(first[2:1187], second[2:1187])
         self.assertEqual(self.bob.receive(self.alice, second), b"second")
         self.assertEqual(self.bob.receive(self.alice, first), b"first")
         self.alice.receive(self.bob, self.bob.send(b"answer"))
@@ -119,33 +120,75 @@ class Starts(Talk):
         self.refused("wrong-sender", self.bob.receive, Person(), self.alice.send(b"first"))
 
     def test_crossed_starts_settle(self):
-        """SEL-2, 3: the smaller transcript hash sends on both sides."""
+        """SEL-2: of two sessions of one generation the larger transcript hash sends on both sides."""
         self.alice.start(self.bob)
         self.bob.start(self.alice)
-        smaller = min(self.alice.peer.sending.transcript, self.bob.peer.sending.transcript)
+        larger = max(self.alice.peer.sending.transcript, self.bob.peer.sending.transcript)
         from_alice, from_bob = self.alice.send(b"a"), self.bob.send(b"b")
         self.assertEqual(self.bob.receive(self.alice, from_alice), b"a")
         self.assertEqual(self.alice.receive(self.bob, from_bob), b"b")
         for person in (self.alice, self.bob):
-            self.assertEqual(person.peer.sending.transcript, smaller)
+            self.assertEqual(person.peer.sending.transcript, larger)
 
     def test_a_reset_replaces_and_a_late_start_does_not(self):
-        """SEL-2, 1 and 2."""
+        """SEL-1, SEL-2, SEL-5."""
         self.alice.start(self.bob)
         late = self.alice.send(b"late")
         self.alice.start(self.bob)
         newest = self.alice.peer.sending.transcript
         self.assertEqual(self.bob.receive(self.alice, self.alice.send(b"new")), b"new")
         self.assertEqual(self.bob.receive(self.alice, late), b"late")
-        self.assertEqual(self.bob.peer.sending.transcript, newest)
+        # Late, or Alice has lost the newest: Bob sends in neither, and goes beyond both (SEL-5).
+        self.assertIsNone(self.bob.peer.sending)
+        self.bob.start(self.alice)
+        self.assertEqual(self.alice.receive(self.bob, self.bob.send(b"above both")), b"above both")
+        self.assertNotEqual(self.alice.peer.sending.transcript, newest)
+        self.assertEqual(self.alice.peer.sending.transcript, self.bob.peer.sending.transcript)
 
-    def test_a_start_over_lost_sessions_sends(self):
-        """SEL-2, 4."""
+    def test_a_start_over_lost_sessions_is_answered_with_another(self):
+        """SEL-5: who names a generation below that of a session it has used has lost that session."""
         self.begin()
+        self.alice.start(self.bob)
+        self.bob.receive(self.alice, self.alice.send(b"of the second generation"))
         self.alice.peer.__init__()
         self.alice.start(self.bob)
         self.bob.receive(self.alice, self.alice.send(b"anew"))
+        self.assertIsNone(self.bob.peer.sending)
+        self.bob.start(self.alice)
+        self.alice.receive(self.bob, self.bob.send(b"above both"))
         self.assertEqual(self.bob.peer.sending.transcript, self.alice.peer.sending.transcript)
+
+    def test_three_starts_settle_in_any_order(self):
+        """SEL-2: both send with the largest that they know, whatever came first."""
+        for order in itertools.permutations(range(3)):
+            self.setUp()
+            self.alice.start(self.bob)
+            sent = [self.alice.send(b"0")]
+            self.alice.start(self.bob)
+            sent.append(self.alice.send(b"1"))
+            self.bob.start(self.alice)
+            crossed = self.bob.send(b"2")
+            for number in order:
+                if number == 2:
+                    self.alice.receive(self.bob, crossed)
+                else:
+                    self.bob.receive(self.alice, sent[number])
+            for one, other in ((self.bob, self.alice), (self.alice, self.bob)):
+                if one.peer.sending is None:
+                    one.start(other)
+                other.receive(one, one.send(b"in turn"))
+            self.assertEqual(self.bob.peer.sending.transcript, self.alice.peer.sending.transcript, order)
+
+    def test_a_generation_far_beyond_the_known_only_receives(self):
+        """SEL-2: nobody can name a generation that nobody can go beyond."""
+        for generation, sends in ((GENERATION_STEP_MAX, True), (GENERATION_STEP_MAX + 1, False), (2**64 - 1, False)):
+            self.setUp()
+            self.alice.peer.largest = (generation - 1, bytes(32))
+            self.alice.start(self.bob)
+            self.assertEqual(self.bob.receive(self.alice, self.alice.send(b"read anyway")), b"read anyway")
+            self.assertEqual(self.bob.peer.sending is not None, sends)
+            self.bob.start(self.alice)
+            self.assertEqual(self.alice.receive(self.bob, self.bob.send(b"so is this")), b"so is this")
 
     def test_at_most_five_only_receive(self):
         """SEL-4."""

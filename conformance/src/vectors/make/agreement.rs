@@ -18,31 +18,23 @@ pub(super) fn file() -> Made<File> {
         Maker::new("pqxdh", "Key agreement: X25519 and ML-KEM-768 alone, then PQXDH with every intermediate value.");
     primitives(&mut maker)?;
     let (alice, bob) = (Person::of("alice"), Person::of("bob"));
-    let zeros = hex::encode([0; 32]);
-    let former = hex::encode(Named::of("pqxdh/former").bytes::<32>());
-    for (id, what, pq, one_time, replaces) in [
-        ("whole", "one-time prekeys of both kinds", Pq::OneTime(FIRST_PQ_ONE_TIME), Some(FIRST_ONE_TIME), &zeros),
+    for (id, what, pq, one_time, generation) in [
+        ("whole", "one-time prekeys of both kinds", Pq::OneTime(FIRST_PQ_ONE_TIME), Some(FIRST_ONE_TIME), 1),
+        ("no-one-time", "no one-time X25519 prekey: three results, not four", Pq::OneTime(FIRST_PQ_ONE_TIME), None, 1),
+        ("last-resort", "the last-resort ML-KEM prekey", Pq::LastResort, Some(FIRST_ONE_TIME + 1), 1),
+        ("least", "the last-resort prekey and no one-time one", Pq::LastResort, None, 1),
         (
-            "no-one-time",
-            "no one-time X25519 prekey: three results, not four",
-            Pq::OneTime(FIRST_PQ_ONE_TIME),
-            None,
-            &zeros,
-        ),
-        ("last-resort", "the last-resort ML-KEM prekey", Pq::LastResort, Some(FIRST_ONE_TIME + 1), &zeros),
-        ("least", "the last-resort prekey and no one-time one", Pq::LastResort, None, &zeros),
-        (
-            "replaces",
-            "in place of an earlier session",
+            "generation",
+            "beyond earlier sessions",
             Pq::OneTime(FIRST_PQ_ONE_TIME + 1),
             Some(FIRST_ONE_TIME + 2),
-            &former,
+            0x0001_0203_0405_0607,
         ),
     ] {
         let random = &mut Named::of(&format!("pqxdh/{id}"));
         let (bundle, randomness) = (bob.bundle(pq, one_time), [random.bytes(), random.bytes()]);
-        let input = initiate(&alice, &bob.certificate, &bundle, randomness, replaces);
-        let covers: &[&str] = if id == "replaces" { &["KA-9", "SEL-1"] } else { &["KA-9"] };
+        let input = initiate(&alice, &bob.certificate, &bundle, randomness, generation);
+        let covers: &[&str] = if id == "generation" { &["KA-9", "SEL-1"] } else { &["KA-9"] };
         let agreed = maker.done(&format!("initiate/{id}"), covers, what, "pqxdh.initiate", input)?;
         let input = respond(&bob, &alice.certificate, &text(&maker, &agreed, "initial_header")?);
         let what = "the responder reaches the same";
@@ -53,7 +45,7 @@ pub(super) fn file() -> Made<File> {
     }
     let random = &mut Named::of("pqxdh/back");
     let bundle = alice.bundle(Pq::OneTime(FIRST_PQ_ONE_TIME), Some(FIRST_ONE_TIME));
-    let input = initiate(&bob, &alice.certificate, &bundle, [random.bytes(), random.bytes()], &zeros);
+    let input = initiate(&bob, &alice.certificate, &bundle, [random.bytes(), random.bytes()], 1);
     maker.done("initiate/back", &["KA-9"], "the other way round", "pqxdh.initiate", input)?;
     refused_bundles(&mut maker, &alice, &bob);
     refused_headers(&mut maker, &alice, &bob)?;
@@ -65,13 +57,13 @@ fn initiate(
     remote: &DeviceCertificate,
     bundle: &PrekeyBundle,
     [ephemeral, kem_randomness]: [[u8; 32]; 2],
-    replaces: &str,
+    generation: u64,
 ) -> Value {
     json!({
         "local": local.local(),
         "remote": packed(remote.signed()),
         "bundle": hex::encode(codec::encode(bundle)),
-        "replaces": replaces,
+        "generation": generation,
         "ephemeral": hex::encode(ephemeral),
         "kem_randomness": hex::encode(kem_randomness),
     })
@@ -125,7 +117,6 @@ fn primitives(maker: &mut Maker) -> Made {
 fn refused_bundles(maker: &mut Maker, alice: &Person, bob: &Person) {
     let random = &mut Named::of("pqxdh/refused");
     let randomness = [random.bytes(), random.bytes()];
-    let zeros = hex::encode([0; 32]);
     let whole = bob.bundle(Pq::OneTime(FIRST_PQ_ONE_TIME), Some(FIRST_ONE_TIME));
     let changed = |change: &dyn Fn(&mut PrekeyBundle)| {
         let mut bundle = whole.clone();
@@ -176,7 +167,7 @@ fn refused_bundles(maker: &mut Maker, alice: &Person, bob: &Person) {
         ),
         ("with-itself", "KA-5", "a session with itself", own, own_bundle, "same-device"),
     ] {
-        let input = initiate(alice, remote, &bundle, randomness, &zeros);
+        let input = initiate(alice, remote, &bundle, randomness, 1);
         maker.refused(&format!("initiate/refused-{id}"), &[requirement], what, "pqxdh.initiate", (input, error));
     }
 }
@@ -184,8 +175,7 @@ fn refused_bundles(maker: &mut Maker, alice: &Person, bob: &Person) {
 fn refused_headers(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
     let random = &mut Named::of("pqxdh/headers");
     let bundle = bob.bundle(Pq::OneTime(FIRST_PQ_ONE_TIME), Some(FIRST_ONE_TIME));
-    let zeros = hex::encode([0; 32]);
-    let input = initiate(alice, &bob.certificate, &bundle, [random.bytes(), random.bytes()], &zeros);
+    let input = initiate(alice, &bob.certificate, &bundle, [random.bytes(), random.bytes()], 1);
     let agreed = maker.done("headers/good", &["KA-9"], "the header that is changed below", "pqxdh.initiate", input)?;
     let good = text(maker, &agreed, "initial_header")?;
     let good = hex::decode(good).map_err(|_| maker.flaw("headers", "not hexadecimal"))?;
@@ -198,21 +188,21 @@ fn refused_headers(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
     let unknown = 999_u64.to_be_bytes();
     for (id, requirement, what, header, error) in [
         ("certificate", "KA-2", "another certificate hash", with(0, &carol.certificate.hash()), "wrong-sender"),
-        ("signed-prekey", "KA-2", "a signed prekey that is not here", with(96, &unknown), "unknown-prekey"),
+        ("signed-prekey", "KA-2", "a signed prekey that is not here", with(72, &unknown), "unknown-prekey"),
         (
             "signed-prekey-0",
             "KA-2",
             "id 0, which stands for none, as signed prekey",
-            with(96, &[0; 8]),
+            with(72, &[0; 8]),
             "unknown-prekey",
         ),
-        ("one-time", "KA-2", "a one-time prekey that is not here", with(104, &unknown), "unknown-prekey"),
-        ("pq", "KA-2", "an ML-KEM prekey that is not here", with(113, &unknown), "unknown-prekey"),
-        ("pq-of-other-kind", "KA-2", "a one-time id as last-resort prekey", with(112, &[3]), "unknown-prekey"),
-        ("pq-kind-0", "KA-2", "kind 0", with(112, &[0]), "malformed-message"),
-        ("pq-kind-1", "KA-2", "kind 1, the signed prekey", with(112, &[1]), "malformed-message"),
-        ("pq-kind-4", "KA-2", "a kind of a later version", with(112, &[4]), "malformed-message"),
-        ("ephemeral", "KA-1", "an ephemeral key of zeros", with(64, &[0; 32]), "weak-key"),
+        ("one-time", "KA-2", "a one-time prekey that is not here", with(80, &unknown), "unknown-prekey"),
+        ("pq", "KA-2", "an ML-KEM prekey that is not here", with(89, &unknown), "unknown-prekey"),
+        ("pq-of-other-kind", "KA-2", "a one-time id as last-resort prekey", with(88, &[3]), "unknown-prekey"),
+        ("pq-kind-0", "KA-2", "kind 0", with(88, &[0]), "malformed-message"),
+        ("pq-kind-1", "KA-2", "kind 1, the signed prekey", with(88, &[1]), "malformed-message"),
+        ("pq-kind-4", "KA-2", "a kind of a later version", with(88, &[4]), "malformed-message"),
+        ("ephemeral", "KA-1", "an ephemeral key of zeros", with(40, &[0; 32]), "weak-key"),
         (
             "kind-first",
             "KA-2",
@@ -220,7 +210,7 @@ fn refused_headers(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
             {
                 let mut header = good.clone();
                 header.splice(..32, carol.certificate.hash());
-                header[112] = 1;
+                header[88] = 1;
                 hex::encode(header)
             },
             "malformed-message",
@@ -231,8 +221,8 @@ fn refused_headers(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
             "a wrong kind and an unknown signed prekey: the kind comes first",
             {
                 let mut header = good.clone();
-                header.splice(96..104, unknown);
-                header[112] = 1;
+                header.splice(72..80, unknown);
+                header[88] = 1;
                 hex::encode(header)
             },
             "malformed-message",
@@ -244,7 +234,7 @@ fn refused_headers(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
             {
                 let mut header = good.clone();
                 header.splice(..32, carol.certificate.hash());
-                header.splice(96..104, unknown);
+                header.splice(72..80, unknown);
                 hex::encode(header)
             },
             "wrong-sender",
@@ -254,9 +244,9 @@ fn refused_headers(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
         maker.refused(&format!("respond/refused-{id}"), &[requirement], what, "pqxdh.respond", case);
     }
     for (id, what, header) in [
-        ("replaces", "another replaced session: other keys", with(32, &[7; 32])),
-        ("stripped", "the one-time prekey taken out: other keys", with(104, &[0; 8])),
-        ("kem-ciphertext", "another ML-KEM ciphertext: other keys", with(121, &[0; 32])),
+        ("generation", "another generation: other keys", with(32, &[7; 8])),
+        ("stripped", "the one-time prekey taken out: other keys", with(80, &[0; 8])),
+        ("kem-ciphertext", "another ML-KEM ciphertext: other keys", with(97, &[0; 32])),
     ] {
         let case = respond(bob, &alice.certificate, &header);
         let id = format!("respond/changed-{id}");

@@ -1,6 +1,7 @@
 //! `ratchet.json`: steps, envelopes and conversations.
 
 use serde_json::{Map, Value, json};
+use susurro_client_core::crypto::GENERATION_STEP_MAX;
 use susurro_protocol::codec;
 use susurro_protocol::keys::PrekeyBundle;
 
@@ -41,9 +42,14 @@ impl Script {
 
     /// Starts a session; gives the private keys that were drawn: ephemeral, randomness, ratchet.
     pub(super) fn start(&mut self, by: &str, to: &str, bundle: &PrekeyBundle) -> Made<[[u8; 32]; 3]> {
+        self.start_as(by, to, bundle, None)
+    }
+
+    /// As [`start`](Self::start), in a generation that an honest device would not name.
+    fn start_as(&mut self, by: &str, to: &str, bundle: &PrekeyBundle, generation: Option<u64>) -> Made<[[u8; 32]; 3]> {
         let drawn = [self.random.bytes(), self.random.bytes(), self.random.bytes()];
         let [ephemeral, kem_randomness, ratchet] = drawn.map(hex::encode);
-        self.take(json!({
+        let mut step = json!({
             "do": "start",
             "by": by,
             "to": to,
@@ -51,7 +57,11 @@ impl Script {
             "ephemeral": ephemeral,
             "kem_randomness": kem_randomness,
             "ratchet": ratchet,
-        }))?;
+        });
+        if let Some(generation) = generation {
+            step["generation"] = generation.into();
+        }
+        self.take(step)?;
         Ok(drawn)
     }
 
@@ -148,6 +158,8 @@ pub(super) fn file() -> Made<File> {
     superseded(&mut maker, &alice, &bob)?;
     state_lost(&mut maker, &alice, &bob)?;
     other_certificate(&mut maker, &alice, &bob)?;
+    three_starts(&mut maker, &alice, &bob)?;
+    far_generation(&mut maker, &alice, &bob)?;
     ratchet_attacks::add(&mut maker, &alice, &bob)?;
     Ok(maker.finish())
 }
@@ -282,7 +294,7 @@ fn simultaneous(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
             script.start("bob", "alice", &whole(alice, 0))?;
             let of_bob = script.sends().unwrap_or_default().to_owned();
             number += 1;
-            if (of_alice < of_bob) != (winner == "alice") {
+            if (of_alice > of_bob) != (winner == "alice") {
                 continue;
             }
             let from_alice = script.send("alice", "bob", "a0")?;
@@ -294,7 +306,7 @@ fn simultaneous(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
             script.exchange("bob", "alice", "b2")?;
             script.receive("alice", "bob", &late, "b1, late")?;
             script.exchange("alice", "bob", "a2")?;
-            let what = "both start without knowing of the other: the smaller transcript hash sends";
+            let what = "both start without knowing of the other: the larger transcript hash sends";
             script.id = format!("simultaneous-{winner}");
             script.finish(maker, &["SEL-2", "SEL-4"], what);
             break;
@@ -333,10 +345,12 @@ fn superseded(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
     let second = script.send("alice", "bob", "a1, in the second")?;
     script.receive("bob", "alice", &second, "a1, in the second")?;
     script.receive("bob", "alice", &first, "a0, in the first session")?;
-    script.exchange("bob", "alice", "b0, in the second")?;
+    // Late, or Alice has lost the second: one above both serves in either case.
+    script.start("bob", "alice", &whole(alice, 0))?;
+    script.exchange("bob", "alice", "b0, in a third")?;
     script.exchange("alice", "bob", "a2")?;
     let what = "the first message of a replaced session comes after that of its successor";
-    script.finish(maker, &["SEL-1", "SEL-2"], what);
+    script.finish(maker, &["SEL-1", "SEL-2", "SEL-5"], what);
     Ok(())
 }
 
@@ -350,10 +364,65 @@ fn state_lost(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
     script.start("alice-restored", "bob", &whole(bob, 1))?;
     let again = script.send("alice-restored", "bob", "a1, of a device that has lost its sessions")?;
     script.receive("bob", "alice", &again, "a1, of a device that has lost its sessions")?;
-    let answer = script.send("bob", "alice", "b2, in the new session")?;
-    script.receive("alice-restored", "bob", &answer, "b2, in the new session")?;
-    let what = "one side has lost its sessions and starts anew, naming none (`alice-restored` is the same device)";
-    script.finish(maker, &["SEL-2"], what);
+    if script.sends().is_some() {
+        return Err(maker.flaw("state-lost", "a session that the other side has lost still sends"));
+    }
+    script.start("bob", "alice", &whole(alice, 0))?;
+    let answer = script.send("bob", "alice", "b2, above all that either knew")?;
+    script.receive("alice-restored", "bob", &answer, "b2, above all that either knew")?;
+    let back = script.send("alice-restored", "bob", "a2")?;
+    script.receive("bob", "alice", &back, "a2")?;
+    let what = "one side has lost its sessions and starts anew; the other starts one above both (`alice-restored` is \
+                the same device)";
+    script.finish(maker, &["SEL-1", "SEL-2", "SEL-5"], what);
+    Ok(())
+}
+
+fn three_starts(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
+    for (id, order) in [("in-order", [0, 1]), ("reversed", [1, 0])] {
+        let mut script = Script::of(&format!("three-starts-{id}"), &[("alice", alice), ("bob", bob)])?;
+        script.start("bob", "alice", &whole(alice, 0))?;
+        let crossed = script.send("bob", "alice", "b0, in Bob's")?;
+        let mut sent = Vec::new();
+        for number in 0..2 {
+            script.start("alice", "bob", &whole(bob, number))?;
+            sent.push(script.send("alice", "bob", &format!("a{number}"))?);
+        }
+        script.receive("alice", "bob", &crossed, "b0, in Bob's")?;
+        for number in order {
+            script.receive("bob", "alice", &sent[number], &format!("a{number}"))?;
+        }
+        if script.sends().is_none() {
+            script.start("bob", "alice", &whole(alice, 1))?;
+        }
+        script.exchange("bob", "alice", "b1, in the highest generation")?;
+        script.exchange("alice", "bob", "a2")?;
+        let what = "one side starts twice while the other starts once: the highest generation sends on both sides";
+        script.finish(maker, &["SEL-1", "SEL-2", "SEL-5"], what);
+    }
+    Ok(())
+}
+
+fn far_generation(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
+    for (id, beyond, sends) in [("far", GENERATION_STEP_MAX, true), ("too-far", GENERATION_STEP_MAX + 1, false)] {
+        let id = format!("generation-{id}");
+        let mut script = Script::of(&id, &[("alice", alice), ("bob", bob)])?;
+        script.start_as("alice", "bob", &whole(bob, 0), Some(beyond))?;
+        let first = script.send("alice", "bob", "a0")?;
+        script.receive("bob", "alice", &first, "a0")?;
+        if script.sends().is_some() != sends {
+            return Err(maker.flaw(&id, "the bound is another one"));
+        }
+        if sends {
+            script.exchange("bob", "alice", "b0, in the same session")?;
+        } else {
+            script.start("bob", "alice", &whole(alice, 0))?;
+            script.exchange("bob", "alice", "b0, in a session of Bob's, of the generation that he knows")?;
+        }
+        script.exchange("alice", "bob", "a1, read in any case")?;
+        let what = "the highest generation above the known one that may send, and the next, which only receives";
+        script.finish(maker, &["SEL-2"], what);
+    }
     Ok(())
 }
 

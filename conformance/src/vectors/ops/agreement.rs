@@ -69,7 +69,7 @@ pub(super) fn initiate(input: &Input<'_>) -> Answer {
     let remote = input.certificate("remote")?;
     let bundle = VerifiedBundle::verify(&bundle(input, "bundle")?, &remote)?;
     let mut tape = Tape::of(&[&input.bytes("ephemeral")?, &input.bytes("kem_randomness")?]);
-    let agreed = agree_as_initiator(&local, &remote, &bundle, input.array("replaces")?, &mut tape)?;
+    let agreed = agree_as_initiator(&local, &remote, &bundle, input.number("generation")?, &mut tape)?;
     let mut told = told(&agreed);
     told["initial_header"] = hex::encode(agreed.initial_header).into();
     Ok(told)

@@ -134,13 +134,15 @@ impl Play {
         let (person, peer) = (self.person(by)?, self.person(to)?);
         let parts = [step.bytes("ephemeral")?, step.bytes("kem_randomness")?, step.bytes("ratchet")?];
         let mut tape = Tape::of(&parts.each_ref().map(Vec::as_slice));
-        let sessions = person.sessions.get(to).unwrap_or(&PeerSessions::new()).start(
-            &person.device,
-            peer.device.certificate(),
-            &bundle(step, "bundle")?,
-            self.now,
-            &mut tape,
-        )?;
+        let none = PeerSessions::new();
+        let sessions = person.sessions.get(to).unwrap_or(&none);
+        let (device, certificate, bundle) = (&person.device, peer.device.certificate(), bundle(step, "bundle")?);
+        let sessions = if step.has("generation") {
+            let generation = step.number("generation")?;
+            sessions.start_as(generation, device, certificate, &bundle, self.now, &mut tape)?
+        } else {
+            sessions.start(device, certificate, &bundle, self.now, &mut tape)?
+        };
         used_up(&tape)?;
         Ok(json!({ "sends": self.keep(by, to, sessions)? }))
     }

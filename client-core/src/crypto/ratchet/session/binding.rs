@@ -24,8 +24,8 @@ pub(crate) struct Binding {
     pub(crate) remote_certificate: [u8; 32],
     /// Hash of the initial header: tells a repeated initial message from a new handshake.
     pub(crate) initial: [u8; 32],
-    /// Transcript hash of the session that the starter replaced; zeros for none.
-    pub(crate) replaces: [u8; 32],
+    /// Orders the sessions with a device: one more than the highest that the starter knew.
+    pub(crate) generation: u64,
     /// Whether this side started it.
     pub(crate) started_here: bool,
 }

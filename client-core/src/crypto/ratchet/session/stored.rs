@@ -19,7 +19,7 @@ impl Session {
         for (account, device) in [binding.local, binding.remote] {
             out.raw(account.as_bytes()).raw(device.as_bytes());
         }
-        out.raw(&binding.remote_certificate).raw(&binding.initial).raw(&binding.replaces);
+        out.raw(&binding.remote_certificate).raw(&binding.initial).u64(binding.generation);
         out.u8(binding.started_here.into()).raw(self.root.0.expose());
         out.u8(self.remote_ratchet.is_some().into()).raw(&self.remote_ratchet.unwrap_or_default());
         out.u8(self.sending.is_some().into());
@@ -52,7 +52,7 @@ impl Session {
             remote: party(reader)?,
             remote_certificate: *reader.array()?,
             initial: *reader.array()?,
-            replaces: *reader.array()?,
+            generation: reader.u64()?,
             started_here: reader.flag()?,
         });
         let root = RootKey(secret(reader)?);

@@ -35,7 +35,7 @@ fn binding(started_here: bool) -> Binding {
         remote,
         remote_certificate: [0; 32],
         initial: [0; 32],
-        replaces: [0; 32],
+        generation: 1,
         started_here,
     }
 }
