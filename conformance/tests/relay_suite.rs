@@ -17,10 +17,22 @@ fn said(output: &Output) -> (Option<i32>, String, String) {
 
 #[test]
 fn the_relay_passes_every_check() {
+    passes_every_check(&[]);
+}
+
+#[test]
+fn the_relay_passes_every_check_on_postgresql() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), xtask::services::database().unwrap());
+    let url = folder.path().join("url");
+    std::fs::write(&url, database.url()).unwrap();
+    passes_every_check(&["--database-file", url.to_str().unwrap()]);
+}
+
+fn passes_every_check(more: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     // 100 requests a minute are what an account usually has: its limit is one of the things that are checked.
-    let relay =
-        Relay::start(&folder.path().join("data"), "127.0.0.1:0", &["--log", "info", "--rest-rate", "100"]).unwrap();
+    let arguments = [&["--log", "info", "--rest-rate", "100"], more].concat();
+    let relay = Relay::start(&folder.path().join("data"), "127.0.0.1:0", &arguments).unwrap();
     let (json, junit) = (folder.path().join("found.json"), folder.path().join("found.xml"));
     let output =
         suite(&["relay", "--url", relay.url(), "--json", json.to_str().unwrap(), "--junit", junit.to_str().unwrap()]);

@@ -1,3 +1,4 @@
+DROP TABLE belongs_to;
 DROP TABLE refresh_tokens;
 DROP TABLE families;
 DROP TABLE prekeys;

@@ -107,6 +107,13 @@ CREATE TABLE refresh_tokens (
 );
 CREATE INDEX tokens_of_family ON refresh_tokens (family);
 
+-- Which relay this is: a hash of secrets that are not here. Nodes with other ones would refuse each
+-- other's tokens and passwords.
+CREATE TABLE belongs_to (
+    one_row     BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one_row),
+    fingerprint BYTEA NOT NULL
+);
+
 -- Nodes keep the members and devices of chats in memory. They hear here, when it is committed, whose
 -- list has changed and which chat has other members.
 CREATE FUNCTION tell_list_changed() RETURNS trigger LANGUAGE plpgsql AS $$

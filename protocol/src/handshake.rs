@@ -49,6 +49,10 @@ pub struct Hello {
     pub cursor: MailboxSeq,
 }
 
+/// What every position of a mailbox grows by when a relay is restored from a backup (HS-14). The quotient
+/// of a position by it counts restorations.
+pub const RESTORATION: MailboxSeq = 1 << 32;
+
 /// The relay's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {

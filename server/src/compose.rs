@@ -1,5 +1,8 @@
 //! The one place that knows every adapter.
 
+pub mod backup;
+mod storage;
+
 use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
@@ -20,14 +23,17 @@ use crate::adapters::outbound::jwt::JwtTokens;
 use crate::adapters::outbound::rates::LocalRates;
 use crate::adapters::outbound::redis;
 use crate::adapters::outbound::secrets::{SecretError, Secrets};
-use crate::adapters::outbound::sqlite::{OpenError, Options, SqliteStore};
 use crate::adapters::outbound::system::{SystemClock, SystemEntropy};
+use crate::adapters::outbound::{postgres, sqlite};
 use crate::config::{Config, ConfigError, Secret};
 use crate::domain::login::LoginKeys;
 use crate::domain::message::Waiting;
 use crate::ports::{Bus, Commits, Entropy as _, Rates, Sessions};
 use crate::service::{Cluster, Fanout, Office, Ports, Relay, RelayKeys, SharedRates};
 use crate::shutdown::Shutdown;
+
+use storage::Store;
+pub use storage::migrate;
 
 /// Why a relay did not start.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +55,12 @@ pub enum StartError {
     /// Its secrets.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// Its database.
+    /// Its database, in a file.
     #[error(transparent)]
-    Database(#[from] OpenError),
+    Sqlite(#[from] sqlite::OpenError),
+    /// Its database, on a server.
+    #[error(transparent)]
+    Postgres(#[from] postgres::OpenError),
     /// Its certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -83,7 +92,7 @@ pub struct RunningRelay {
     tidying: JoinHandle<()>,
     tending: Vec<JoinHandle<()>>,
     watching: JoinHandle<()>,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     _locks: Vec<File>,
 }
 
@@ -95,24 +104,18 @@ pub struct RunningRelay {
 /// [`StartError`] says what to do; nothing was overwritten.
 pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
     config.check()?;
-    let database = config.database_path()?;
     make_data_dir(&config.data_dir)?;
-    let mut locks = vec![lock(&config.data_dir.join("relay.lock"))?];
-    if database.parent() != Some(&config.data_dir) {
-        let mut beside = database.clone().into_os_string();
-        beside.push(".lock");
-        locks.push(lock(Path::new(&beside))?);
-    }
+    let locks = storage::lock(&config)?;
     let tls = config.tls.as_ref().map(listen::tls).transpose()?;
-    let secrets = Secrets::open(&config.data_dir)?;
+    make_data_dir(config.secrets_dir())?;
+    let secrets = Secrets::open(config.secrets_dir())?;
     let signing = SigningKey::from_bytes(&secrets.relay);
     let relay_key = signing.verifying_key().to_bytes();
 
     let nodes = nodes(&config, &secrets)?;
     let bus = nodes.bus.clone();
     let fanout = Arc::new(Fanout(bus.clone()));
-    let options = Options { path: database, mailbox_max: config.mailbox_max, size_max: config.database_max };
-    let store = Arc::new(SqliteStore::open(&options, fanout).await?);
+    let store = storage::open(&config, secrets.fingerprint, fanout).await?;
     let ports = Ports {
         accounts: store.clone(),
         administration: store.clone(),
@@ -172,7 +175,7 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
 pub struct OpenOffice {
     /// What can be done.
     pub office: Office,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
 }
 
 /// Opens the database of a relay, which may be running, for a command.
@@ -181,9 +184,7 @@ pub struct OpenOffice {
 ///
 /// [`StartError`], also when there is no database yet.
 pub async fn office(config: &Config) -> Result<OpenOffice, StartError> {
-    let options =
-        Options { path: config.database_path()?, mailbox_max: config.mailbox_max, size_max: config.database_max };
-    let store = Arc::new(SqliteStore::open_beside(&options, Arc::new(Nobody)).await?);
+    let store = storage::open_beside(config, Arc::new(Nobody)).await?;
     let office = Office {
         accounts: store.clone(),
         administration: store.clone(),
@@ -197,7 +198,7 @@ pub async fn office(config: &Config) -> Result<OpenOffice, StartError> {
 impl OpenOffice {
     /// Writes what waits and closes the database.
     pub async fn close(self) {
-        self.store.close().await;
+        let _ = self.store.close().await;
     }
 }
 
@@ -232,7 +233,8 @@ impl RunningRelay {
         self.serving.abort();
         self.tending.iter().for_each(JoinHandle::abort);
         // What was taken is in the queue of the store; that is written in any case.
-        self.store.close().await;
+        // Its one error is that there is nothing to close any longer.
+        let _ = self.store.close().await;
         tracing::info!(in_time, "the relay has ended");
         in_time
     }
@@ -312,15 +314,4 @@ fn make_data_dir(path: &Path) -> Result<(), StartError> {
         builder.mode(0o700);
     }
     builder.create(path).map_err(failed)
-}
-
-/// Holds a lock for as long as the file is open; the system gives it back after any kind of end.
-fn lock(path: &Path) -> Result<File, StartError> {
-    let failed = |why| StartError::DataDir { path: path.to_owned(), why };
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(StartError::Locked(path.to_owned())),
-        Err(fs::TryLockError::Error(why)) => Err(failed(why)),
-    }
 }

@@ -24,6 +24,7 @@ use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation};
 use susurro_server::ports::{
     Accounts, Administration, Chats, Commits, Devices, Invites, MailboxState, Mailboxes, Prekeys, Sessions,
 };
+use zeroize::Zeroizing;
 
 /// Messages that one mailbox takes in these tests.
 const MAILBOX_MAX: u64 = 5;
@@ -75,8 +76,13 @@ async fn postgres() -> Bench {
 
 /// One relay of several on this database.
 async fn node(database: &xtask::services::Database, heard: Arc<Heard>) -> PostgresStore {
-    let options =
-        postgres::Options { url: database.url(), password_file: None, connections: 8, mailbox_max: MAILBOX_MAX };
+    let options = postgres::Options {
+        url: Zeroizing::new(database.url()),
+        password: None,
+        fingerprint: Some([1; 32]),
+        connections: 8,
+        mailbox_max: MAILBOX_MAX,
+    };
     PostgresStore::open(&options, heard).await.unwrap()
 }
 

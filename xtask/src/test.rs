@@ -32,7 +32,7 @@ pub fn run() -> Outcome {
     let mut total = Tally::default();
     for suite in suites() {
         let mut command = step::cargo(&suite.arguments);
-        command.env("TMPDIR", scratch.path()).env(services::CLUSTER, cluster.url());
+        command.env("TMPDIR", scratch.path()).env(services::CLUSTER, cluster.url()).envs(suite.environment);
         step::announce(suite.name, &command);
         let (tally, succeeded) = summary::run(&mut command, suite.verdict_on_stderr)?;
         total.passed += tally.passed;
@@ -68,6 +68,7 @@ pub fn run() -> Outcome {
 struct Suite {
     name: &'static str,
     arguments: Vec<&'static str>,
+    environment: Option<(&'static str, &'static str)>,
     verdict_on_stderr: bool,
     must_run_some: bool,
 }
@@ -76,17 +77,30 @@ fn suites() -> Vec<Suite> {
     let documentation = Suite {
         name: "documentation tests",
         arguments: vec!["test", "--workspace", "--doc", "--locked", "--no-fail-fast"],
+        environment: None,
         verdict_on_stderr: false,
         must_run_some: false,
     };
     if step::succeeds("cargo", &["nextest", "--version"]) {
         let arguments = vec!["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
-        let tests = Suite { name: "tests (nextest)", arguments, verdict_on_stderr: true, must_run_some: true };
-        vec![tests, documentation]
+        let tests = tests("tests (nextest)", arguments, true);
+        let arguments = vec!["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--test", "relay"];
+        vec![tests, on_postgres(arguments, true), documentation]
     } else {
         // `--tests`: units and integration. Benchmarks measure; they belong to `cargo bench`.
         let arguments = vec!["test", "--workspace", "--tests", "--locked", "--no-fail-fast"];
-        let tests = Suite { name: "tests", arguments, verdict_on_stderr: false, must_run_some: true };
-        vec![tests, documentation]
+        let tests = tests("tests", arguments, false);
+        let arguments = vec!["test", "--workspace", "--locked", "--no-fail-fast", "--test", "relay"];
+        vec![tests, on_postgres(arguments, false), documentation]
     }
+}
+
+fn tests(name: &'static str, arguments: Vec<&'static str>, verdict_on_stderr: bool) -> Suite {
+    Suite { name, arguments, environment: None, verdict_on_stderr, must_run_some: true }
+}
+
+/// The relay's tests once more: each makes its relays on the database that this variable names.
+fn on_postgres(arguments: Vec<&'static str>, verdict_on_stderr: bool) -> Suite {
+    let name = "tests of the relay on PostgreSQL";
+    Suite { environment: Some(("XTASK_STORAGE", "postgres")), ..tests(name, arguments, verdict_on_stderr) }
 }

@@ -7,7 +7,7 @@ use susurro_protocol::codec::{self, Structure};
 use susurro_protocol::command::Ping;
 use susurro_protocol::event::ErrorNotice;
 use susurro_protocol::frame::{FrameKind, RawFrame, SESSION_TAG_BYTES};
-use susurro_protocol::handshake::{self, ClientHandshake, ClientIdentity, Welcome};
+use susurro_protocol::handshake::{self, ClientHandshake, ClientIdentity, RESTORATION, Welcome};
 use susurro_protocol::limits::{HANDSHAKE_SECONDS, PING_SECONDS};
 use susurro_protocol::session::{FrameOpener, FrameSealer};
 use susurro_protocol::{ErrorCode, MailboxSeq};
@@ -308,11 +308,15 @@ impl<R: CryptoRng> Engine<R> {
 
     fn connected(&mut self, session: Session, welcome: &Welcome) {
         self.connector.link = Link::Connected(Box::new(session));
-        if welcome.mailbox_head < self.inbox.cursor {
-            // The relay was restored from a backup and gives positions out a second time: what
-            // is new there must not be taken for old. What is old is recognised by its identifier.
-            self.inbox.cursor = welcome.mailbox_head;
+        let restored = welcome.mailbox_head / RESTORATION * RESTORATION;
+        let is_restored = welcome.mailbox_head < self.inbox.cursor || self.inbox.cursor < restored;
+        if is_restored {
+            // The relay was restored from a backup. Either it gives positions out a second time, and what
+            // is new there must not be taken for old, or all of them are higher now. What is old is
+            // recognised by its identifier.
+            self.inbox.cursor = welcome.mailbox_head.min(restored.max(self.inbox.cursor));
             self.draft.cursor = true;
+            self.send_unconfirmed_again();
         }
         self.draft.ack = true;
         self.jobs.retry_all();

@@ -202,13 +202,18 @@ impl<R: CryptoRng> Engine<R> {
         self.placeholder_gone(origin, message);
     }
 
-    /// A message that comes again, wrapped, because this device asked for it.
+    /// A message that comes again, wrapped: because this device asked for it, or because the relay may have
+    /// lost it. One that is here already was confirmed by a receipt that did not arrive.
     fn take_resent(&mut self, origin: &Origin, bytes: &[u8]) {
         let inner: Result<Content, _> = codec::decode(bytes);
         if let Ok(inner) = inner
             && inner.chat == origin.chat
             && !matches!(inner.kind, TYPE_REPAIR | TYPE_RESENT)
         {
+            let is_here = self.inbox.seen.contains(&(origin.device, inner.message));
+            if is_here && matches!(inner.body(), Ok(Body::Text(_))) {
+                self.draft.owed.entry(origin.name.clone()).or_default().push(inner.message);
+            }
             self.take_content(origin, inner);
         }
     }

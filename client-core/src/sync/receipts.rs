@@ -54,6 +54,15 @@ impl Sent {
         Some(&entry.content)
     }
 
+    /// Messages of which nobody has said that they arrived: contact, identifier and content.
+    pub(super) fn unconfirmed(&self) -> Vec<(AccountName, MessageId, Zeroizing<Vec<u8>>)> {
+        let is_open = |entry: &&SendLogEntry| {
+            self.open.get(&entry.message).is_some_and(|(_, delivery)| *delivery == Delivery::Accepted)
+        };
+        let entries = self.log.values().flatten().filter(is_open);
+        entries.map(|entry| (entry.peer.clone(), entry.message, entry.content.clone())).collect()
+    }
+
     fn forget(&mut self, peer: &AccountName, message: &MessageId) -> bool {
         let Some(log) = self.log.get_mut(peer) else { return false };
         let before = log.len();

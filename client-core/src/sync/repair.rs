@@ -209,6 +209,20 @@ impl<R: CryptoRng> Engine<R> {
         }
     }
 
+    /// Sends again what was accepted and has no receipt: the relay was restored from a backup and may have
+    /// lost it. What did arrive is recognised by its identifier.
+    pub(super) fn send_unconfirmed_again(&mut self) {
+        for (peer, message, content) in self.sent.unconfirmed() {
+            let lately = self.repairs.resent.get(&message).is_some_and(|at| self.now.abs_diff(*at) < REPAIR_EVERY);
+            if lately {
+                continue;
+            }
+            self.repairs.resent.insert(message, self.now);
+            let id = self.fresh_message_id();
+            self.queue(peer, id, TYPE_RESENT, codec::encode(&Resent { content: content.as_slice().into() }), false);
+        }
+    }
+
     pub(super) fn expire_repairs(&mut self) {
         let before = self.now.saturating_sub(KEPT_FOR);
         let expired = self.repairs.kept.values().filter(|kept| kept.entry.received_at < before);

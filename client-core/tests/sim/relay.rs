@@ -12,7 +12,7 @@ use susurro_client_core::sync::{Answer, Request, RequestFailure};
 use susurro_protocol::command::{Ack, Ping, Send};
 use susurro_protocol::event::{Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
 use susurro_protocol::frame::{FrameKind, RawFrame};
-use susurro_protocol::handshake::{ReceivedHello, SessionPair, Welcome, refuse};
+use susurro_protocol::handshake::{RESTORATION, ReceivedHello, SessionPair, Welcome, refuse};
 use susurro_protocol::keys::DeviceList;
 use susurro_protocol::rest::{Chat, ChatMember, ClaimResponse, SignedText, TokenResponse, UserDevices};
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MailboxSeq, MessageId, codec};
@@ -276,6 +276,14 @@ impl Relay {
                 connection.sent = Some(delivery.seq);
             }
             self.send(conn, FrameKind::Deliver, &delivery, out);
+        }
+    }
+
+    /// Positions as they are after a restoration from a backup.
+    pub fn restored(&mut self, device: DeviceId) {
+        if let Some(device) = self.devices.get_mut(&device) {
+            device.head += RESTORATION;
+            device.mailbox.clear();
         }
     }
 

@@ -5,6 +5,7 @@ use susurro_client_core::store::port::Mutation;
 use susurro_client_core::sync::{Command, ConnectFailure, Input, Refused, Request, RequestFailure};
 use susurro_protocol::event::{ErrorNotice, Rejected};
 use susurro_protocol::frame::{FrameKind, RawFrame};
+use susurro_protocol::handshake::RESTORATION;
 use susurro_protocol::limits::TEXT_MAX;
 use susurro_protocol::{ErrorCode, MessageId, codec};
 
@@ -171,6 +172,25 @@ fn a_relay_restored_from_a_backup_loses_nothing_that_comes_after() {
     let mut alice = Solo::with(|store| store.cursor = 40);
     alice.connect();
     assert_eq!(alice.store.cursor, 0, "positions are given out a second time");
+}
+
+#[test]
+fn after_a_restoration_what_has_no_receipt_is_sent_again_once() {
+    let mut alice = Solo::alice();
+    alice.connect();
+    let message = alice.compose(&people()[1], 1);
+    alice.exchange();
+    assert_eq!(delivery(&alice, message), Delivery::Accepted);
+    let device = people()[0].device_id();
+    alice.relay.restored(device);
+    alice.restart();
+    alice.connect();
+    assert_eq!(kinds(&alice.frames).iter().filter(|kind| **kind == FrameKind::Send).count(), 1, "it may be lost");
+    assert_eq!(alice.store.cursor, RESTORATION, "positions went up");
+    alice.exchange();
+    alice.restart();
+    alice.connect();
+    assert!(!kinds(&alice.frames).contains(&FrameKind::Send), "once a restoration");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use crate::compose::StartError;
+use crate::compose::backup::BackupError;
 use crate::config::{ConfigError, SettingsError};
 
 /// Exit codes.
@@ -50,6 +51,15 @@ impl From<SettingsError> for Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::new(Exit::Usage, error)
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Config(error) => error.into(),
+            error => Self::new(Exit::Failed, error),
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 //! and says what became of it through [`output`].
 
 mod admin;
+mod backup;
 mod config;
 mod exit;
 mod flags;
 mod healthcheck;
+mod migrate;
 mod openapi;
 mod output;
 mod serve;
@@ -36,6 +38,13 @@ enum Command {
     Admin(admin::Admin),
     /// Ask a relay on this machine whether it is ready; ends with 0 if so. For containers and timers.
     Healthcheck(healthcheck::Healthcheck),
+    /// Copy the database of a relay, which may go on working, into a new directory.
+    Backup(backup::Backup),
+    /// Take a backup back, in place of the database. Stop every relay on it first.
+    Restore(backup::Restore),
+    /// The database's schema: its steps, forward and back.
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
     /// The settings that count.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -52,6 +61,9 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => serve::run(command, output),
         Command::Admin(command) => admin::run(command, output),
         Command::Healthcheck(command) => healthcheck::run(&command),
+        Command::Backup(command) => backup::run(command, output),
+        Command::Restore(command) => backup::run_restore(command, output),
+        Command::Migrate(command) => migrate::run(command, output),
         Command::Config(command) => config::run(command, output),
         Command::Openapi => openapi::run(),
     };

@@ -10,7 +10,7 @@ pub mod table;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use susurro_protocol::limits::MAILBOX_MESSAGES_MAX;
@@ -30,7 +30,9 @@ use crate::telemetry::Logs;
 pub struct Config {
     /// Directory of the relay's secrets, and of its database unless `database` says otherwise.
     pub data_dir: PathBuf,
-    /// `sqlite:PATH`; `None` for `relay.db` in `data_dir`.
+    /// Directory of the relay's secrets, which several nodes share; `None` for `data_dir`.
+    pub secrets_dir: Option<PathBuf>,
+    /// `sqlite:PATH` or `postgres://…`; `None` for `relay.db` in `data_dir`.
     pub database: Option<String>,
     /// Password for the database, in place of one in its URL.
     pub database_password: Option<Secret>,
@@ -38,6 +40,8 @@ pub struct Config {
     pub redis: Option<String>,
     /// Password for Redis, in place of one in its URL.
     pub redis_password: Option<Secret>,
+    /// Connections to PostgreSQL beside the one that writes messages.
+    pub database_connections: u32,
     /// Where to listen; port 0 for any that is free.
     pub listen: SocketAddr,
     /// Certificate chain and private key, as PEM files.
@@ -70,6 +74,15 @@ pub struct Config {
     pub shutdown_deadline: Duration,
     /// What is logged, and how.
     pub logs: Logs,
+}
+
+/// A database of a kind that the relay knows.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A URL, perhaps with a password.
+    Postgres(Secret),
 }
 
 /// Files of a TLS identity.
@@ -158,7 +171,7 @@ pub enum ConfigError {
     #[error("a certificate needs its private key, and the other way round; give both tls-cert and tls-key, or neither")]
     HalfTls,
     /// A database of a kind that this version does not have.
-    #[error("the database {0} is none that this version can use; give sqlite:PATH")]
+    #[error("the database {0} is none that this version can use; give sqlite:PATH or postgres://USER@HOST/DATABASE")]
     Database(String),
     /// Plain HTTP where others can listen in.
     #[error(
@@ -174,10 +187,12 @@ impl Config {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
+            secrets_dir: None,
             database: None,
             database_password: None,
             redis: None,
             redis_password: None,
+            database_connections: 16,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
             behind_proxy: false,
@@ -198,19 +213,26 @@ impl Config {
         }
     }
 
-    /// The file of the database.
+    /// Which database.
     ///
     /// # Errors
     ///
     /// [`ConfigError::Database`].
-    pub fn database_path(&self) -> Result<PathBuf, ConfigError> {
-        match &self.database {
-            None => Ok(self.data_dir.join("relay.db")),
-            Some(url) => match url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
-                Some(path) => Ok(PathBuf::from(path)),
-                None => Err(ConfigError::Database(setting::without_password(url))),
-            },
+    pub fn database(&self) -> Result<Database, ConfigError> {
+        let Some(url) = &self.database else { return Ok(Database::Sqlite(self.data_dir.join("relay.db"))) };
+        match url.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Ok(Database::Postgres(Secret::new(url)))
+            }
+            _ => Err(ConfigError::Database(setting::without_password(url))),
         }
+    }
+
+    /// The directory of the relay's secrets.
+    #[must_use]
+    pub fn secrets_dir(&self) -> &Path {
+        self.secrets_dir.as_deref().unwrap_or(&self.data_dir)
     }
 
     /// Checks what belongs together.
@@ -225,7 +247,7 @@ impl Config {
         if self.tls.as_ref().is_some_and(|tls| tls.cert.as_os_str().is_empty() != tls.key.as_os_str().is_empty()) {
             return Err(ConfigError::HalfTls);
         }
-        self.database_path()?;
+        self.database()?;
         if self.tls.is_none() && !self.behind_proxy && !self.listen.ip().is_loopback() {
             return Err(ConfigError::PlainHttp(self.listen));
         }
@@ -250,10 +272,19 @@ mod tests {
     #[test]
     fn a_database_of_an_unknown_kind_is_refused() {
         let mut config = Config::new("/srv");
-        assert_eq!(config.database_path().ok(), Some(PathBuf::from("/srv/relay.db")));
+        let is_file = |config: &Config, file: &str| matches!(config.database(), Ok(Database::Sqlite(path)) if path == Path::new(file));
+        assert!(is_file(&config, "/srv/relay.db"));
         config.database = Some("sqlite:/var/x.db".to_owned());
-        assert_eq!(config.database_path().ok(), Some(PathBuf::from("/var/x.db")));
-        config.database = Some("postgres://localhost".to_owned());
-        assert!(config.check().is_err());
+        assert!(is_file(&config, "/var/x.db"));
+        for url in ["postgres://localhost/x", "postgresql://u:geheim@localhost/x"] {
+            config.database = Some(url.to_owned());
+            assert!(matches!(config.database(), Ok(Database::Postgres(_))));
+            assert!(!format!("{:?}", config.database()).contains("geheim"));
+        }
+        for url in ["mysql://u:geheim@localhost/x", "postgres", "sqlite:", "postgres:geheim"] {
+            config.database = Some(url.to_owned());
+            let refused = config.check().map_err(|error| error.to_string());
+            assert!(refused.as_ref().is_err_and(|said| !said.contains("u:geheim")), "{refused:?}");
+        }
     }
 }

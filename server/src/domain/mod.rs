@@ -8,6 +8,7 @@ pub mod login;
 pub mod message;
 pub mod prekey;
 pub mod rate;
+pub mod schema;
 pub mod token;
 
 pub use error::Error;

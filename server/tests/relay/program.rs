@@ -79,7 +79,7 @@ fn what_cannot_be_asked_for_ends_with_two() {
     let dir = tempfile::tempdir().unwrap();
     for more in [
         &["--listen", "0.0.0.0:0"][..],
-        &["--database", "postgres://localhost/x"],
+        &["--database", "mysql://localhost/x"],
         &["--log", "a=b=c"],
         &["--tls-cert", "x.pem"],
         &["--listen", "nonsense"],

@@ -299,7 +299,8 @@ async fn a_newer_connection_of_the_same_device_takes_over() {
 async fn logging_out_ends_the_open_connection_at_once() {
     let relay = relay().await;
     let alice = register(&relay, "alice").await;
-    let talk = alice.connect(0).await;
+    let mut talk = alice.connect(0).await;
+    assert!(talk.is_quiet().await, "the session is open");
     alice.logout().await;
     assert_eq!(talk.ended().await, (ErrorCode::TokenRevoked, closed(ErrorCode::TokenRevoked)));
     assert_eq!(alice.dial().await.err().map(|status| status.as_u16()), Some(401));
@@ -328,7 +329,8 @@ async fn a_relay_that_goes_away_answers_what_it_took_and_says_when_to_come_back(
     // One answer shows that the relay has begun to read them.
     let mut stored: Vec<MessageId> =
         vec![from.expect::<susurro_protocol::event::Stored>(FrameKind::Stored).await.message];
-    let ending = tokio::spawn(relay.running.shutdown());
+    let (running, again) = relay.parted();
+    let ending = tokio::spawn(running.shutdown());
     let going = loop {
         let frame = from.frame().await.unwrap();
         match frame.kind() {
@@ -346,7 +348,7 @@ async fn a_relay_that_goes_away_answers_what_it_took_and_says_when_to_come_back(
     while to.frame().await.is_ok() {}
     assert!(ending.await.unwrap(), "in time");
 
-    let running = susurro_server::compose::start(crate::support::config(relay.dir.path())).await.unwrap();
+    let running = again.start().await;
     let bob = Person { url: running.url(), ..bob };
     let mut to = bob.connect(0).await;
     for message in stored {

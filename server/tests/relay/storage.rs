@@ -8,13 +8,13 @@ use susurro_protocol::ErrorCode;
 use susurro_server::compose::{self, StartError};
 use susurro_server::config::Config;
 
-use crate::support::{Person, config, pair, register, relay, relay_with};
+use crate::support::{Person, config, embedded, embedded_with, pair, register, relay_with};
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_and_database_are_readable_by_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
-    let relay = relay().await;
+    let relay = embedded().await;
     for name in ["relay.key", "pepper.key", "token-0001.key", "relay.db", "relay.db-wal"] {
         let mode = fs::metadata(relay.dir.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
@@ -28,7 +28,7 @@ async fn secrets_and_database_are_readable_by_their_owner_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_keeps_its_key_and_a_second_one_on_the_same_data_is_refused() {
-    let relay = relay().await;
+    let relay = embedded().await;
     let error = compose::start(config(relay.dir.path())).await.err().unwrap();
     assert!(matches!(error, StartError::Locked(_)), "{error}");
     // The same database from another directory is no way around.
@@ -48,7 +48,7 @@ async fn a_relay_keeps_its_key_and_a_second_one_on_the_same_data_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_store_refuses_clearly_loses_nothing_and_recovers() {
     const LIMIT: u64 = 600 * 1024;
-    let relay = relay_with(|config| Config { database_max: Some(LIMIT), ..config }).await;
+    let relay = embedded_with(|config| Config { database_max: Some(LIMIT), ..config }).await;
     let (alice, bob, chat) = pair(&relay).await;
     let (mut from, mut stored) = (alice.connect(0).await, Vec::new());
     let refused = loop {
@@ -82,7 +82,7 @@ async fn a_full_store_refuses_clearly_loses_nothing_and_recovers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_truncated_empty_or_foreign_database_is_named_and_left_alone() {
-    let relay = relay().await;
+    let relay = embedded().await;
     let (alice, bob, chat) = pair(&relay).await;
     for _ in 0..20 {
         alice.connect(0).await.deposit(&alice.message(chat, &bob, &[7; 2_000])).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_message_is_dropped_when_its_time_is_over_and_its_position_stays_taken
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_proves_a_password_is_not_stored_as_such() {
-    let relay = relay().await;
+    let relay = embedded().await;
     let alice = register(&relay, "alice").await;
     assert!(relay.running.shutdown().await);
     let quick: [u8; 32] = Sha256::digest(alice.auth).into();

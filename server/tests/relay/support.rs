@@ -33,7 +33,11 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async};
+use xtask::services::Database;
 use zeroize::Zeroizing;
+
+/// Set to `postgres` by `cargo xtask test`, to run all of this once more on another store.
+const STORAGE: &str = "XTASK_STORAGE";
 
 /// How long anything may take before a test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,10 +56,11 @@ pub(crate) fn config(data_dir: &Path) -> Config {
     }
 }
 
-/// A relay in a directory of its own.
+/// A relay in a directory of its own, and perhaps with a database on a server.
 pub(crate) struct Relay {
     pub(crate) running: RunningRelay,
     pub(crate) dir: tempfile::TempDir,
+    database: Option<Database>,
 }
 
 pub(crate) async fn relay() -> Relay {
@@ -63,9 +68,39 @@ pub(crate) async fn relay() -> Relay {
 }
 
 pub(crate) async fn relay_with(change: impl FnOnce(Config) -> Config) -> Relay {
+    let database = std::env::var_os(STORAGE).is_some_and(|storage| storage == "postgres");
+    start(database.then(|| xtask::services::database().unwrap()), change).await
+}
+
+/// A relay whose files a test looks at, whatever the others run on.
+pub(crate) async fn embedded() -> Relay {
+    embedded_with(|config| config).await
+}
+
+pub(crate) async fn embedded_with(change: impl FnOnce(Config) -> Config) -> Relay {
+    start(None, change).await
+}
+
+async fn start(database: Option<Database>, change: impl FnOnce(Config) -> Config) -> Relay {
     let dir = tempfile::tempdir().unwrap();
-    let running = compose::start(change(config(dir.path()))).await.unwrap();
-    Relay { running, dir }
+    let running = compose::start(change(on(database.as_ref(), config(dir.path())))).await.unwrap();
+    Relay { running, dir, database }
+}
+
+fn on(database: Option<&Database>, config: Config) -> Config {
+    Config { database: database.map(Database::url), database_connections: 4, ..config }
+}
+
+/// What stays of a relay that has ended.
+pub(crate) struct Again {
+    dir: tempfile::TempDir,
+    database: Option<Database>,
+}
+
+impl Again {
+    pub(crate) async fn start(&self) -> RunningRelay {
+        compose::start(on(self.database.as_ref(), config(self.dir.path()))).await.unwrap()
+    }
 }
 
 impl Relay {
@@ -74,10 +109,16 @@ impl Relay {
         self.restart_with(|config| config).await
     }
 
+    /// The relay, and what it takes to start it again.
+    pub(crate) fn parted(self) -> (RunningRelay, Again) {
+        (self.running, Again { dir: self.dir, database: self.database })
+    }
+
     pub(crate) async fn restart_with(self, change: impl FnOnce(Config) -> Config) -> Self {
         assert!(self.running.shutdown().await, "the shutdown takes less than its deadline");
-        let running = compose::start(change(config(self.dir.path()))).await.unwrap();
-        Self { running, dir: self.dir }
+        let config = on(self.database.as_ref(), config(self.dir.path()));
+        let running = compose::start(change(config)).await.unwrap();
+        Self { running, ..self }
     }
 }
 

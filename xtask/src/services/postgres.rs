@@ -12,7 +12,7 @@ use crate::step::{Failure, Outcome};
 use crate::{python, system};
 
 /// Environment variable that names the cluster of a test run: a URL of its administrator.
-pub const CLUSTER: &str = "SUSURRO_TEST_POSTGRES";
+pub const CLUSTER: &str = "XTASK_POSTGRES";
 
 /// The administrator of the clusters.
 const USER: &str = "susurro";

@@ -19,6 +19,9 @@ const PEPPER: &str = "pepper.key";
 const TOKEN_PREFIX: &str = "token-";
 const TOKEN_SUFFIX: &str = ".key";
 
+/// Held while secrets are made.
+const LOCK: &str = "secrets.lock";
+
 /// A key id and the Ed25519 seed behind it.
 pub type TokenKey = (String, Zeroizing<[u8; 32]>);
 
@@ -36,6 +39,8 @@ pub struct Secrets {
     pub nodes: Zeroizing<[u8; 32]>,
     /// Key ids and Ed25519 seeds of access tokens.
     pub tokens: Vec<TokenKey>,
+    /// Tells these secrets from others without saying anything of them.
+    pub fingerprint: [u8; 32],
 }
 
 /// Why a secret cannot be used.
@@ -58,6 +63,12 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
     },
+    /// There is another one already.
+    #[error("the secret {} is another one than that of the backup; give --replace to lose it", path.display())]
+    Other {
+        /// The file.
+        path: PathBuf,
+    },
     /// Others than the owner can read it.
     #[error("the secret {} can be read by others; run: chmod 600 {}", path.display(), path.display())]
     Exposed {
@@ -73,6 +84,10 @@ impl Secrets {
     ///
     /// [`SecretError`]; nothing is overwritten.
     pub fn open(directory: &Path) -> Result<Self, SecretError> {
+        // Nodes that start at once on one directory make the secrets once. A directory that cannot be
+        // written to has them already, or the next lines say so.
+        let turn = OpenOptions::new().create(true).truncate(false).write(true).open(directory.join(LOCK));
+        let _turn = turn.and_then(|file| file.lock().map(|()| file));
         let relay = secret(&directory.join(RELAY_KEY))?;
         let pepper = secret(&directory.join(PEPPER))?;
         let mut tokens = token_keys(directory)?;
@@ -87,7 +102,41 @@ impl Secrets {
             salts: derive(&pepper, b"susurro-server/invented-salts"),
             nodes: derive(&pepper, b"susurro-server/nodes"),
             tokens,
+            fingerprint: *derive(&pepper, b"susurro-server/fingerprint"),
         })
+    }
+}
+
+impl Secrets {
+    /// Copies every secret to another directory. One that is there already stays if it is the same, and is
+    /// an error otherwise, unless `replace`.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`]; what was copied before stays.
+    pub fn copy(from: &Path, to: &Path, replace: bool) -> Result<(), SecretError> {
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |why| SecretError::Unusable { path, why }
+        };
+        for entry in fs::read_dir(from).map_err(unusable(from))? {
+            let name = entry.map_err(unusable(from))?.file_name();
+            let is_secret = name.to_str().is_some_and(|name| {
+                [RELAY_KEY, PEPPER].contains(&name) || name.starts_with(TOKEN_PREFIX) && name.ends_with(TOKEN_SUFFIX)
+            });
+            if !is_secret {
+                continue;
+            }
+            let (one, other) = (secret(&from.join(&name))?, to.join(&name));
+            if other.exists() && !replace {
+                if *secret(&other)? != *one {
+                    return Err(SecretError::Other { path: other });
+                }
+            } else {
+                write(&other, &one).map_err(unusable(&other))?;
+            }
+        }
+        Ok(())
     }
 }
 

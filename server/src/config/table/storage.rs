@@ -18,10 +18,20 @@ pub(super) static GROUP: Group = Group {
             },
         },
         Setting {
+            name: "secrets-dir",
+            kind: Kind::Text("DIR"),
+            default: Preset::Unset { meaning: "the data directory", example: "/etc/susurro/secrets" },
+            help: "Directory of the secrets alone, when several nodes share them; it may be read-only once they are there.",
+            set: |config, text| {
+                config.secrets_dir = Some(text.into());
+                Ok(())
+            },
+        },
+        Setting {
             name: "database",
             kind: Kind::Url("URL"),
             default: Preset::Unset { meaning: "sqlite:DATA-DIR/relay.db", example: "sqlite:/var/lib/susurro/relay.db" },
-            help: "The database: sqlite:PATH.",
+            help: "The database: sqlite:PATH, or postgres://USER@HOST:PORT/DATABASE, with ?sslmode=verify-full for a server elsewhere.",
             set: |config, text| {
                 config.database = Some(text.to_owned());
                 Ok(())
@@ -37,6 +47,16 @@ pub(super) static GROUP: Group = Group {
             help: "Password for the database, in place of one in its address.",
             set: |config, text| {
                 config.database_password = Some(Secret::new(text));
+                Ok(())
+            },
+        },
+        Setting {
+            name: "database-connections",
+            kind: Kind::Number("N"),
+            default: Preset::Is("16"),
+            help: "Connections of this node to PostgreSQL, beside the one that writes messages.",
+            set: |config, text| {
+                config.database_connections = at_least::<u32>(text, 2)?;
                 Ok(())
             },
         },

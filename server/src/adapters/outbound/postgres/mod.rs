@@ -13,6 +13,7 @@
 
 mod accounts;
 mod administration;
+mod backup;
 mod chats;
 mod deposit;
 mod expire;
@@ -30,8 +31,9 @@ use std::sync::Arc;
 
 use sqlx::{PgPool, PgTransaction};
 
-pub use migrate::{migrate_down, migrate_up};
-pub use open::{OpenError, Options};
+pub use backup::{SUFFIX, backup, restore};
+pub use migrate::{SchemaFault, go, status};
+pub use open::{OpenError, Options, migrate};
 
 use self::rosters::Rosters;
 use self::writer::Writer;

@@ -260,6 +260,7 @@ impl Running {
         let connected = async {
             let mut connection = open::connect(&self.connect).await?;
             connection.execute(PLANS).await?;
+            open::say_running(&mut connection).await?;
             let uncertain = self.uncertain.clone();
             let found =
                 if uncertain.is_empty() { uncertain } else { deposit::find(&mut connection, uncertain).await? };

@@ -2,8 +2,24 @@
 
 use std::borrow::Cow;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{SqlSafeStr as _, SqliteConnection};
+use sqlx::migrate::{Migrate as _, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{Row as _, SqlSafeStr as _, SqliteConnection};
+
+use crate::domain::schema::{self, Known, Move, SchemaError, Step, Taken};
+
+/// Why a schema cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaFault {
+    /// It is not one that this program has made.
+    #[error(transparent)]
+    Refused(#[from] SchemaError),
+    /// A step failed.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// It could not be read.
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+}
 
 macro_rules! migrations {
     ($($version:literal $name:literal;)+) => {
@@ -25,29 +41,56 @@ fn migrator() -> Migrator {
     })
 }
 
-/// The version of the schema that this program works with.
-pub(super) fn latest() -> i64 {
-    migrator().iter().map(|migration| migration.version).max().unwrap_or_default()
-}
-
 fn migration(version: i64, name: &'static str, kind: MigrationType, sql: &'static str) -> Migration {
     Migration::new(version, Cow::Borrowed(name), kind, sql.into_sql_str(), false)
 }
 
-/// Brings the schema up to date.
+/// The steps that this program knows, and which of them the database has taken. Changes nothing.
 ///
 /// # Errors
 ///
-/// [`MigrateError::VersionMissing`] for a database that a newer relay has written.
-pub async fn migrate_up(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
-    migrator().run(connection).await
+/// [`SchemaFault`] for a database from the future or with another past.
+pub async fn status(connection: &mut SqliteConnection) -> Result<Vec<Step>, SchemaFault> {
+    let known = migrator().iter().filter(|step| step.migration_type.is_up_migration()).map(known).collect::<Vec<_>>();
+    let exists = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'");
+    let mut taken = Vec::new();
+    if exists.fetch_optional(&mut *connection).await?.is_some() {
+        let rows = sqlx::query("SELECT version, checksum FROM _sqlx_migrations").fetch_all(connection).await?;
+        for row in rows {
+            taken.push(Taken { version: row.try_get(0)?, checksum: row.try_get(1)? });
+        }
+    }
+    Ok(schema::compare(&known, &taken)?)
 }
 
-/// Takes the schema back to `version`; 0 for an empty one. Loses what the newer tables held.
+/// Goes up or down. Each step is a transaction of its
+/// own. Going down loses what the newer tables held.
 ///
 /// # Errors
 ///
-/// As [`migrate_up`].
-pub async fn migrate_down(connection: &mut SqliteConnection, version: i64) -> Result<(), MigrateError> {
-    migrator().undo(connection, version).await
+/// As [`status`]; nothing was changed then.
+pub async fn go(connection: &mut SqliteConnection, to: Move) -> Result<(), SchemaFault> {
+    let steps = status(connection).await?;
+    let target = schema::target(&steps, to)?;
+    let migrator = migrator();
+    match to {
+        Move::Stay => {}
+        Move::Up(_) => migrator.run_direct(Some(target), connection, false).await?,
+        Move::Down(_) => {
+            connection.lock().await?;
+            let is_taken = |version| steps.iter().any(|step| step.taken && step.version == version);
+            let back = |step: &&Migration| {
+                step.migration_type.is_down_migration() && step.version > target && is_taken(step.version)
+            };
+            for step in migrator.iter().rev().filter(back) {
+                connection.revert(&migrator.table_name, step).await?;
+            }
+            connection.unlock().await?;
+        }
+    }
+    Ok(())
+}
+
+fn known(step: &Migration) -> Known {
+    Known { version: step.version, name: step.description.to_string(), checksum: step.checksum.to_vec() }
 }

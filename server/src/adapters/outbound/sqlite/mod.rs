@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod backup;
 mod chats;
 mod deposit;
 mod fault;
@@ -21,8 +22,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sqlx::{SqliteConnection, SqlitePool};
 use susurro_protocol::ChatId;
 
-pub use migrate::{migrate_down, migrate_up};
-pub use open::{OpenError, Options};
+pub use backup::{backup, restore};
+pub use migrate::{SchemaFault, go, status};
+pub use open::{OpenError, Options, migrate};
 
 use self::writer::Writer;
 use crate::domain::message::Roster;

@@ -1,6 +1,5 @@
 //! Opening the file: new, present, damaged, or from the future.
 
-use std::cmp::Ordering;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,8 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool};
 
-use super::migrate::{latest, migrate_up};
+use super::migrate::{self, SchemaFault};
+use crate::domain::schema::{self, Move, SchemaError, Step};
 
 /// Readers beside the one writer: reads are short, and a core more would find no work.
 const READERS: u32 = 3;
@@ -66,6 +66,14 @@ pub enum OpenError {
         /// Its schema.
         version: i64,
     },
+    /// Its schema is not the one that this program has made, or has no such version.
+    #[error("the database {} was left alone: {why}", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        why: SchemaError,
+    },
 }
 
 impl OpenError {
@@ -84,7 +92,7 @@ pub(super) async fn open(options: &Options) -> Result<(SqliteConnection, SqliteP
         Err(error) => return Err(unusable(path, &error)),
     }
     let mut writer = connect(&write_options(options), path).await?;
-    migrate_up(&mut writer).await.map_err(|error| migration_failed(path, &error))?;
+    migrate::go(&mut writer, Move::Up(None)).await.map_err(|error| schema_failed(path, error))?;
 
     let readers = readers(path).await?;
     Ok((writer, readers))
@@ -108,19 +116,44 @@ pub(super) async fn open_beside(options: &Options) -> Result<(SqliteConnection, 
     let path = &options.path;
     fs::metadata(path).map_err(|error| unusable(path, &error))?;
     let mut writer = connect(&write_options(options), path).await?;
-    let select = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
-    let row = sqlx::query(select).fetch_one(&mut writer).await;
-    let version: i64 = row.and_then(|row| row.try_get(0)).map_err(|error| failed(path, &error))?;
-    match version.cmp(&latest()) {
-        Ordering::Greater => return Err(OpenError::FromTheFuture { path: path.clone(), version }),
-        Ordering::Less => {
-            let why = "an older version wrote it; start this version's relay on it first".to_owned();
-            return Err(OpenError::Unusable { path: path.clone(), why });
-        }
-        Ordering::Equal => {}
+    let steps = migrate::status(&mut writer).await.map_err(|error| schema_failed(path, error))?;
+    if steps.iter().any(|step| !step.taken) {
+        let why = "an older version wrote it; start this version's relay on it first".to_owned();
+        return Err(OpenError::Unusable { path: path.clone(), why });
     }
     let readers = readers(path).await?;
     Ok((writer, readers))
+}
+
+/// Moves the schema; gives its steps before and after. A file that is not there is made for a way up, and
+/// is an empty database otherwise.
+///
+/// # Errors
+///
+/// [`OpenError`]; nothing was changed then but for the steps before one that failed.
+pub async fn migrate(path: &Path, to: Move) -> Result<(Vec<Step>, Vec<Step>), OpenError> {
+    let mut connection = if path.exists() {
+        look_at(path, fs::metadata(path).map_err(|error| unusable(path, &error))?.len()).await?;
+        let options = base_options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        connect(&options, path).await?
+    } else {
+        connect(&SqliteConnectOptions::new().in_memory(true), path).await?
+    };
+    let status = |found: Result<_, SchemaFault>| found.map_err(|error| schema_failed(path, error));
+    let before = status(migrate::status(&mut connection).await)?;
+    schema::target(&before, to).map_err(|why| OpenError::Schema { path: path.to_owned(), why })?;
+    if !path.exists() && matches!(to, Move::Up(_)) {
+        create(path).await?;
+        connection = connect(&base_options(path), path).await?;
+        // A new file is whole; a version below the newest is reached from there.
+        if let Move::Up(Some(version)) = to {
+            status(migrate::go(&mut connection, Move::Down(Some(version))).await.map(|()| Vec::new()))?;
+        }
+    }
+    status(migrate::go(&mut connection, to).await.map(|()| Vec::new()))?;
+    let after = status(migrate::status(&mut connection).await)?;
+    connection.close().await.map_err(|error| failed(path, &error))?;
+    Ok((before, after))
 }
 
 /// Makes the file under another name first, so that a file of the right name is always whole: an
@@ -140,7 +173,7 @@ async fn create(path: &Path) -> Result<(), OpenError> {
         .synchronous(SqliteSynchronous::Full);
     let mut connection = connect(&options, &unfinished).await?;
     restrict(&unfinished)?;
-    migrate_up(&mut connection).await.map_err(|error| migration_failed(&unfinished, &error))?;
+    migrate::go(&mut connection, Move::Up(None)).await.map_err(|error| schema_failed(&unfinished, error))?;
     connection.close().await.map_err(|error| failed(&unfinished, &error))?;
     let synced = fs::File::open(&unfinished).and_then(|file| file.sync_all());
     synced.and_then(|()| fs::rename(&unfinished, path)).map_err(|error| unusable(path, &error))?;
@@ -151,7 +184,7 @@ async fn create(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Looks at an existing file without changing it.
-async fn look_at(path: &Path, length: u64) -> Result<(), OpenError> {
+pub(super) async fn look_at(path: &Path, length: u64) -> Result<(), OpenError> {
     let damaged = |why: &str| OpenError::Damaged { path: path.to_owned(), why: why.to_owned() };
     if length < u64::from(PAGE) {
         return Err(damaged("it is shorter than one page"));
@@ -186,7 +219,7 @@ fn write_options(options: &Options) -> SqliteConnectOptions {
     }
 }
 
-fn base_options(path: &Path) -> SqliteConnectOptions {
+pub(super) fn base_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
@@ -195,12 +228,12 @@ fn base_options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn connect(options: &SqliteConnectOptions, path: &Path) -> Result<SqliteConnection, OpenError> {
+pub(super) async fn connect(options: &SqliteConnectOptions, path: &Path) -> Result<SqliteConnection, OpenError> {
     options.connect().await.map_err(|error| failed(path, &error))
 }
 
 /// Names, keys and ciphertexts are nobody's business but the operator's.
-fn restrict(path: &Path) -> Result<(), OpenError> {
+pub(super) fn restrict(path: &Path) -> Result<(), OpenError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -211,23 +244,26 @@ fn restrict(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-fn migration_failed(path: &Path, error: &MigrateError) -> OpenError {
-    match error {
-        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
-            OpenError::FromTheFuture { path: path.to_owned(), version: *version }
+pub(super) fn schema_failed(path: &Path, fault: SchemaFault) -> OpenError {
+    let path = path.to_owned();
+    match fault {
+        SchemaFault::Refused(SchemaError::FromTheFuture(version)) => OpenError::FromTheFuture { path, version },
+        SchemaFault::Refused(why) => OpenError::Schema { path, why },
+        SchemaFault::Sql(error)
+        | SchemaFault::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+            failed(&path, &error)
         }
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failed(path, error),
-        other => OpenError::Damaged { path: path.to_owned(), why: other.to_string() },
+        SchemaFault::Migrate(other) => OpenError::Damaged { path, why: other.to_string() },
     }
 }
 
-fn failed(path: &Path, error: &sqlx::Error) -> OpenError {
+pub(super) fn failed(path: &Path, error: &sqlx::Error) -> OpenError {
     let code = match error {
         sqlx::Error::Database(database) => database.code().and_then(|code| code.parse::<i32>().ok()),
         _ => None,
@@ -240,6 +276,6 @@ fn failed(path: &Path, error: &sqlx::Error) -> OpenError {
     }
 }
 
-fn unusable(path: &Path, error: &io::Error) -> OpenError {
+pub(super) fn unusable(path: &Path, error: &io::Error) -> OpenError {
     OpenError::Unusable { path: path.to_owned(), why: error.to_string() }
 }
