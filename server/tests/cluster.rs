@@ -7,24 +7,24 @@
     reason = "a failed test may stop anywhere"
 )]
 
+use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use susurro_protocol::event::PrekeysLow;
 use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
 use susurro_server::adapters::outbound::bus::LocalBus;
-use susurro_server::adapters::outbound::memory::MemoryStore;
 use susurro_server::adapters::outbound::rates::LocalRates;
 use susurro_server::adapters::outbound::redis::{Address, Options, link, rates};
 use susurro_server::domain::message::{Signal, Waiting};
 use susurro_server::domain::rate::PerMinute;
-use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash};
-use susurro_server::ports::{Asker, Bus, Counted, Ending, Link, Rates, Sessions, Slot, Taken, Turn};
-use susurro_server::service::{Cluster, Fanout, SharedRates};
+use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation};
+use susurro_server::ports::{Answer, Asker, Bus, Counted, Ending, Link, Rates, Sessions, Slot, Taken, Turn};
+use susurro_server::service::{Cluster, SharedRates};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use xtask::services::{Redis, RedisCluster};
@@ -61,8 +61,41 @@ async fn node_with(url: &str, password: Option<&str>, number: u64, sessions: &Ar
     node
 }
 
+/// Logins of which only the end is kept.
+#[derive(Default)]
+struct Ended(Mutex<HashSet<FamilyId>>);
+
+impl Sessions for Ended {
+    fn begin(&self, _: NewFamily) -> Answer<'_, ()> {
+        unused()
+    }
+
+    fn rotate(&self, _: RefreshHash, _: RefreshHash, _: u64, _: u64) -> Answer<'_, Rotation> {
+        unused()
+    }
+
+    fn revoke(&self, family: FamilyId, _: u64) -> Answer<'_, ()> {
+        self.0.lock().unwrap().insert(family);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn is_revoked(&self, family: FamilyId) -> Answer<'_, bool> {
+        let revoked = self.0.lock().unwrap().contains(&family);
+        Box::pin(std::future::ready(Ok(revoked)))
+    }
+
+    fn expire(&self, _: u64, _: u32) -> Answer<'_, u64> {
+        unused()
+    }
+}
+
+/// What no node asks for here.
+fn unused<T: Send + 'static>() -> Answer<'static, T> {
+    Box::pin(std::future::pending())
+}
+
 fn sessions() -> Arc<dyn Sessions> {
-    Arc::new(MemoryStore::new(10, Arc::new(Fanout(Arc::new(LocalBus::default())))))
+    Arc::new(Ended::default())
 }
 
 async fn until(mut done: impl FnMut() -> bool) {
@@ -119,7 +152,10 @@ async fn reach(from: &Node, to: u8, slot: &Slot) {
     loop {
         from.bus.deliver(vec![message(to)]);
         if timeout(Duration::from_millis(50), slot.rung()).await.is_ok() {
-            assert!(slot.take().behind, "to be read from the store");
+            // The ring may be of something that was taken already.
+            if !slot.take().behind {
+                continue;
+            }
             // What is still under way is not for what comes next.
             while timeout(Duration::from_millis(100), slot.rung()).await.is_ok() {
                 slot.take();
@@ -231,16 +267,6 @@ async fn reach_any(a: &Node, b: &Node, n: u8) {
 async fn without_redis_connections_look_for_themselves_and_afterwards_hear_again() {
     let mut redis = Redis::start().unwrap();
     let sessions = sessions();
-    let begin = |n: u8| NewFamily {
-        family: FamilyId([n; 16]),
-        account: AccountId::from_bytes([1; 16]),
-        device: device(n),
-        refresh: RefreshHash([n; 32]),
-        expires: u64::MAX,
-    };
-    for n in [1, 2] {
-        sessions.begin(begin(n)).await.unwrap();
-    }
     let (a, b) = (node(&redis.url(), 1, &sessions).await, node(&redis.url(), 2, &sessions).await);
     let slot = attach(&b.bus, device(1), FamilyId([1; 16]));
     let revoked = attach(&b.bus, device(2), FamilyId([2; 16]));
