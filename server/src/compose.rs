@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::acme;
 use crate::adapters::inbound::listen::{self, TlsError};
-use crate::adapters::inbound::{http, serve, ws};
+use crate::adapters::inbound::{cors, http, serve, watch, ws};
 use crate::adapters::outbound::argon2::PepperedArgon2;
 use crate::adapters::outbound::bus::LocalBus;
 use crate::adapters::outbound::jwt::JwtTokens;
@@ -25,10 +27,12 @@ use crate::adapters::outbound::redis;
 use crate::adapters::outbound::secrets::{SecretError, Secrets};
 use crate::adapters::outbound::system::{SystemClock, SystemEntropy};
 use crate::adapters::outbound::{postgres, sqlite};
-use crate::config::{Config, ConfigError, Secret};
+use crate::config::{Config, ConfigError, Database, Secret};
 use crate::domain::login::LoginKeys;
 use crate::domain::message::Waiting;
+use crate::metrics::metrics;
 use crate::ports::{Bus, Commits, Entropy as _, Rates, Sessions};
+use crate::reload;
 use crate::service::{Cluster, Fanout, Office, Ports, Relay, RelayKeys, SharedRates};
 use crate::shutdown::Shutdown;
 
@@ -84,6 +88,8 @@ pub enum StartError {
 pub struct RunningRelay {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where metrics are given out.
+    pub metrics_addr: Option<SocketAddr>,
     tls: bool,
     relay_key: [u8; 32],
     shutdown: Shutdown,
@@ -92,6 +98,7 @@ pub struct RunningRelay {
     tidying: JoinHandle<()>,
     tending: Vec<JoinHandle<()>>,
     watching: JoinHandle<()>,
+    reload: Arc<Notify>,
     store: Arc<dyn Store>,
     _locks: Vec<File>,
 }
@@ -106,7 +113,11 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
     config.check()?;
     make_data_dir(&config.data_dir)?;
     let locks = storage::lock(&config)?;
-    let tls = config.tls.as_ref().map(listen::tls).transpose()?;
+    let tls = match &config.tls {
+        Some(files) => Some(listen::Tls::of_files(files)?),
+        None if config.acme.domains.is_empty() => None,
+        None => Some(listen::Tls::new()?),
+    };
     make_data_dir(config.secrets_dir())?;
     let secrets = Secrets::open(config.secrets_dir())?;
     let signing = SigningKey::from_bytes(&secrets.relay);
@@ -115,7 +126,12 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
     let nodes = nodes(&config, &secrets)?;
     let bus = nodes.bus.clone();
     let fanout = Arc::new(Fanout(bus.clone()));
+    let database_file = match config.database()? {
+        Database::Sqlite(path) => Some(path),
+        Database::Postgres(_) => None,
+    };
     let store = storage::open(&config, secrets.fingerprint, fanout).await?;
+    let tokens = Arc::new(JwtTokens::new(&relay_key, &secrets.tokens)?);
     let ports = Ports {
         accounts: store.clone(),
         administration: store.clone(),
@@ -126,35 +142,56 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
         mailboxes: store.clone(),
         sessions: store.clone(),
         bus,
-        tokens: Arc::new(JwtTokens::new(&relay_key, &secrets.tokens)?),
+        tokens: tokens.clone(),
         passwords: Arc::new(PepperedArgon2::new(secrets.passwords)),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
     let rates = nodes.rates.clone();
-    let tending = nodes.tend(ports.sessions.clone());
+    let mut tending = nodes.tend(ports.sessions.clone());
     let login = LoginKeys::new(*secrets.nonces, *secrets.salts);
     let relay =
         Relay::new(ports, RelayKeys { signing, login }).with_registration(config.registration).paced(config.pace);
     let relay = Arc::new(relay);
 
-    let address = config.listen;
-    let listener = TcpListener::bind(address).await.map_err(|why| StartError::Listen { address, why })?;
-    let addr = listener.local_addr().map_err(|why| StartError::Listen { address, why })?;
+    let (listener, addr) = bind(config.listen).await?;
+    let watched = match config.metrics_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let metrics_addr = watched.as_ref().map(|(_, addr)| *addr);
     let shutdown = Shutdown::default();
+    let proxies = config.proxies();
     let limits = http::Limits {
         auth: config.auth_rate,
         rest: config.rest_rate,
         search: config.search_rate,
-        behind_proxy: config.behind_proxy,
+        proxies: proxies.clone(),
     };
     let sockets = ws::router(relay.clone(), config.timing, shutdown.listener());
     let router = http::finish(http::router(relay.clone(), limits, rates).merge(sockets));
+    let router = cors::around(router, &config.cors_origins);
     let is_tls = tls.is_some();
+    let reload = Arc::new(Notify::new());
+    let certificate = tls.clone().zip(config.tls.clone());
+    let keeping = reload::Kept { secrets_dir: config.secrets_dir().to_owned(), tokens, certificate };
+    if let Some(tls) = tls.as_ref().filter(|_| !config.acme.domains.is_empty()) {
+        tending.push(tokio::spawn(acme::keep(config.acme.clone(), config.data_dir.clone(), tls.clone())));
+    }
+    tending.push(tokio::spawn(reload::keep(keeping, config.reload_every, reload.clone())));
     let bounds = config.bounds.within(serve::open_files());
-    let serving = tokio::spawn(serve::serve(listener, tls, router, bounds, config.behind_proxy, shutdown.listener()));
+    let serving = tokio::spawn(serve::serve(listener, tls, router, bounds, proxies, shutdown.listener()));
     let tidying = tokio::spawn(tidy(relay.clone(), config.tidy_every));
-    let watching = tokio::spawn(watch(relay, config.watch_every));
+    if let Some((listener, addr)) = watched {
+        tracing::info!(%addr, "metrics are given out");
+        let router = watch::router(relay.clone(), database_file);
+        tending.push(tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "metrics are no longer given out");
+            }
+        }));
+    }
+    let watching = tokio::spawn(watch_elsewhere(relay, config.watch_every));
     tracing::info!(%addr, tls = is_tls, "the relay is listening");
     Ok(RunningRelay {
         addr,
@@ -162,10 +199,12 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
         relay_key,
         shutdown,
         deadline: config.shutdown_deadline,
+        metrics_addr,
         serving,
         tidying,
         tending,
         watching,
+        reload,
         store,
         _locks: locks,
     })
@@ -221,6 +260,12 @@ impl RunningRelay {
     #[must_use]
     pub fn relay_key(&self) -> [u8; 32] {
         self.relay_key
+    }
+
+    /// Looks right away whether the certificate or the token keys have changed, which it does now and
+    /// then by itself.
+    pub fn reload(&self) {
+        self.reload.notify_one();
     }
 
     /// Ends the relay: takes no more connections, tells everybody when to come back, writes what
@@ -281,13 +326,14 @@ async fn tidy(relay: Arc<Relay>, every: Duration) {
         rounds.tick().await;
         let gone = relay.tidy().await;
         if gone > 0 {
+            metrics().expired.inc_by(gone);
             tracing::info!(gone, "dropped what was past its time");
         }
     }
 }
 
 /// Closes the connections of what `susurro-server admin` has ended beside this process.
-async fn watch(relay: Arc<Relay>, every: Duration) {
+async fn watch_elsewhere(relay: Arc<Relay>, every: Duration) {
     let mut rounds = interval(every);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
@@ -299,6 +345,14 @@ async fn watch(relay: Arc<Relay>, every: Duration) {
         }
         failing = heard.is_err();
     }
+}
+
+/// Listens, and says where: port 0 is any that is free.
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |why| StartError::Listen { address, why };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    Ok((listener, addr))
 }
 
 fn make_data_dir(path: &Path) -> Result<(), StartError> {

@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal as _;
 
+use tracing::Level;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt};
 
@@ -75,8 +77,11 @@ pub fn start(logs: &Logs) -> Result<(), BadFilter> {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    // Libraries show whole requests, headers and statements at their lower levels: names, tokens and
+    // addresses. Those levels are for the relay's own code, whatever the filter says.
+    let bounded = filter_fn(|about| about.target().starts_with("susurro") || *about.level() <= Level::INFO);
     // Set directly, without the bridge from the `log` crate: what libraries log there is not for us.
     // A second relay in one process keeps the first one's log.
-    let _ = tracing::subscriber::set_global_default(Registry::default().with(filter).with(lines));
+    let _ = tracing::subscriber::set_global_default(Registry::default().with(filter).with(bounded).with(lines));
     Ok(())
 }

@@ -65,6 +65,21 @@ pub fn prepare_python() -> Outcome {
     if has_python() { Ok(()) } else { Err(Failure(PYTHON_MISSING.to_owned())) }
 }
 
+/// As [`prepare`], for the certificate authority of the tests.
+///
+/// # Errors
+///
+/// The line that says what is missing.
+pub fn prepare_pebble() -> Outcome {
+    let has_pebble = || step::succeeds("pebble", &["-h"]);
+    if !has_pebble() && can_install() {
+        install("Pebble", &["pebble"])?;
+    }
+    let missing = "missing: Pebble, an ACME server for tests; install it first (Debian and Ubuntu: sudo apt-get install \
+                   pebble; elsewhere github.com/letsencrypt/pebble)";
+    if has_pebble() { Ok(()) } else { Err(Failure(missing.to_owned())) }
+}
+
 /// As [`prepare`], for the formal models: Spin, which writes its verifiers in C.
 ///
 /// # Errors

@@ -23,6 +23,7 @@ pub fn run() -> Outcome {
     system::prepare()?;
     python::prepare()?;
     system::prepare_models()?;
+    system::prepare_pebble()?;
     services::prepare()?;
     step::run("build everything", &mut step::cargo(&["build", "--workspace", "--all-targets", "--locked"]))?;
 

@@ -32,12 +32,13 @@ const SERVER: CrateRules = CrateRules {
     layers: &[
         Layer {
             modules: &["adapters::inbound"],
-            may_use: &["service", "ports", "domain", "config", "shutdown"],
+            may_use: &["service", "ports", "domain", "config", "shutdown", "metrics"],
             forbidden: &["sqlx"],
         },
-        Layer { modules: &["adapters::outbound::*"], may_use: &["ports", "domain"], forbidden: &[] },
+        Layer { modules: &["adapters::outbound::*"], may_use: &["ports", "domain", "metrics"], forbidden: &[] },
         Layer { modules: &["service"], may_use: &["ports", "domain"], forbidden: &["axum", "sqlx", "std::fs"] },
         Layer { modules: &["ports"], may_use: &["domain"], forbidden: &["axum", "sqlx", "std::fs"] },
+        Layer { modules: &["metrics"], may_use: &[], forbidden: &["axum", "sqlx", "tokio"] },
         Layer { modules: &["domain"], may_use: &[], forbidden: SANS_IO },
     ],
 };

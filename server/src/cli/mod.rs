@@ -3,10 +3,12 @@
 
 mod admin;
 mod backup;
+mod check;
 mod config;
 mod exit;
 mod flags;
 mod healthcheck;
+mod keys;
 mod migrate;
 mod openapi;
 mod output;
@@ -36,6 +38,9 @@ enum Command {
     Serve(serve::Serve),
     /// Accounts and invites, on the database itself, also while the relay is running.
     Admin(admin::Admin),
+    /// Look whether everything around a relay is as it should be: keys, disk, certificate, database, Redis, clock, and
+    /// the relay as clients reach it. Ends with 1 when something does not work.
+    Check(check::Check),
     /// Ask a relay on this machine whether it is ready; ends with 0 if so. For containers and timers.
     Healthcheck(healthcheck::Healthcheck),
     /// Copy the database of a relay, which may go on working, into a new directory.
@@ -48,6 +53,9 @@ enum Command {
     /// The settings that count.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// The keys of access tokens.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Print the description of the REST interface (OpenAPI 3.1).
     Openapi,
 }
@@ -60,11 +68,13 @@ pub fn main() -> ExitCode {
     let outcome = match command {
         Command::Serve(command) => serve::run(command, output),
         Command::Admin(command) => admin::run(command, output),
+        Command::Check(command) => check::run(command, output),
         Command::Healthcheck(command) => healthcheck::run(&command),
         Command::Backup(command) => backup::run(command, output),
         Command::Restore(command) => backup::run_restore(command, output),
         Command::Migrate(command) => migrate::run(command, output),
         Command::Config(command) => config::run(command, output),
+        Command::Keys(command) => keys::run(command, output),
         Command::Openapi => openapi::run(),
     };
     match outcome {

@@ -19,11 +19,16 @@ pub use resolve::{Chosen, Given, Resolved, resolve};
 pub use secret::Secret;
 pub use source::Origin;
 
+use crate::adapters::inbound::cors::Site;
 use crate::adapters::inbound::serve::Bounds;
 use crate::adapters::inbound::ws::Timing;
 use crate::domain::invite::Registration;
+use crate::domain::proxies::Proxies;
 use crate::domain::rate::{Pace, PerMinute};
 use crate::telemetry::Logs;
+
+/// The directory of Let's Encrypt.
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
 /// Everything that a relay is started with.
 #[derive(Debug, Clone)]
@@ -46,12 +51,20 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Certificate chain and private key, as PEM files.
     pub tls: Option<TlsFiles>,
-    /// A proxy in front ends TLS and says in `X-Forwarded-For` who asks.
+    /// Certificates from an authority, in place of `tls`, as soon as there is a domain.
+    pub acme: Acme,
+    /// A proxy in a private network ends TLS and says in `X-Forwarded-For` who asks.
     pub behind_proxy: bool,
     /// Who may register.
     pub registration: Registration,
     /// Between two looks for what a command beside this relay has ended.
     pub watch_every: Duration,
+    /// Proxies that are believed besides.
+    pub trusted_proxies: Proxies,
+    /// Sites whose pages may ask from inside a browser.
+    pub cors_origins: Vec<Site>,
+    /// Between two looks whether certificate and token keys have changed.
+    pub reload_every: Duration,
     /// `POST /auth/…` a minute from one address.
     pub auth_rate: PerMinute,
     /// Other requests a minute from one account.
@@ -74,6 +87,8 @@ pub struct Config {
     pub shutdown_deadline: Duration,
     /// What is logged, and how.
     pub logs: Logs,
+    /// Where metrics are given out; `None` for nowhere.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// A database of a kind that the relay knows.
@@ -92,6 +107,26 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// Private key.
     pub key: PathBuf,
+}
+
+/// Where certificates come from by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acme {
+    /// Names of this relay; none to do without.
+    pub domains: Vec<String>,
+    /// Whom the authority may write to: a mail address.
+    pub contact: Option<String>,
+    /// The authority's directory.
+    pub directory: String,
+    /// Certificates of the authority's own server, when this machine does not know them.
+    pub ca: Option<PathBuf>,
+}
+
+impl Default for Acme {
+    fn default() -> Self {
+        let directory = LETS_ENCRYPT.to_owned();
+        Self { domains: Vec::new(), contact: None, directory, ca: None }
+    }
 }
 
 /// A setting that cannot be read, before anything was started.
@@ -170,13 +205,16 @@ pub enum ConfigError {
     /// One of two files that belong together.
     #[error("a certificate needs its private key, and the other way round; give both tls-cert and tls-key, or neither")]
     HalfTls,
+    /// Two ways to a certificate.
+    #[error("a certificate comes from files or from an authority; give tls-cert and tls-key, or acme-domain")]
+    TwoCertificates,
     /// A database of a kind that this version does not have.
     #[error("the database {0} is none that this version can use; give sqlite:PATH or postgres://USER@HOST/DATABASE")]
     Database(String),
     /// Plain HTTP where others can listen in.
     #[error(
         "plain HTTP on {0} would show tokens and names to the network; give --tls-cert and --tls-key, \
-         listen on 127.0.0.1, or say --behind-proxy when a proxy in front ends TLS"
+         listen on 127.0.0.1, or declare the proxy in front that ends TLS with --trusted-proxy"
     )]
     PlainHttp(SocketAddr),
 }
@@ -195,9 +233,13 @@ impl Config {
             database_connections: 16,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
+            acme: Acme::default(),
             behind_proxy: false,
             registration: Registration::Open,
             watch_every: Duration::from_millis(500),
+            trusted_proxies: Proxies::default(),
+            cors_origins: Vec::new(),
+            reload_every: Duration::from_secs(5),
             auth_rate: PerMinute(20),
             rest_rate: PerMinute(100),
             search_rate: PerMinute(30),
@@ -210,6 +252,7 @@ impl Config {
             tidy_every: Duration::from_secs(60),
             shutdown_deadline: Duration::from_secs(10),
             logs: Logs::default(),
+            metrics_listen: None,
         }
     }
 
@@ -235,6 +278,13 @@ impl Config {
         self.secrets_dir.as_deref().unwrap_or(&self.data_dir)
     }
 
+    /// Every proxy that is believed.
+    #[must_use]
+    pub fn proxies(&self) -> Proxies {
+        let private = if self.behind_proxy { Proxies::private() } else { Proxies::default() };
+        private.and(self.trusted_proxies.clone())
+    }
+
     /// Checks what belongs together.
     ///
     /// # Errors
@@ -248,7 +298,14 @@ impl Config {
             return Err(ConfigError::HalfTls);
         }
         self.database()?;
-        if self.tls.is_none() && !self.behind_proxy && !self.listen.ip().is_loopback() {
+        if self.tls.is_some() && !self.acme.domains.is_empty() {
+            return Err(ConfigError::TwoCertificates);
+        }
+        if self.tls.is_none()
+            && self.acme.domains.is_empty()
+            && self.proxies().is_empty()
+            && !self.listen.ip().is_loopback()
+        {
             return Err(ConfigError::PlainHttp(self.listen));
         }
         Ok(())
@@ -266,6 +323,9 @@ mod tests {
         config.listen = SocketAddr::from(([0, 0, 0, 0], 80));
         assert!(matches!(config.check(), Err(ConfigError::PlainHttp(_))));
         config.behind_proxy = true;
+        assert!(config.check().is_ok());
+        config.behind_proxy = false;
+        config.trusted_proxies = Proxies::private();
         assert!(config.check().is_ok());
     }
 

@@ -7,14 +7,15 @@ mod logs;
 mod network;
 mod storage;
 mod tls;
+mod watching;
 
 use std::sync::LazyLock;
 
 use super::setting::{Group, Setting};
 
 /// All groups, in the order in which they are shown.
-pub static GROUPS: [&Group; 6] =
-    [&storage::GROUP, &network::GROUP, &tls::GROUP, &accounts::GROUP, &limits::GROUP, &logs::GROUP];
+pub static GROUPS: [&Group; 7] =
+    [&storage::GROUP, &network::GROUP, &tls::GROUP, &accounts::GROUP, &limits::GROUP, &watching::GROUP, &logs::GROUP];
 
 /// A setting under one of the names that it can be given by.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ pub mod invite;
 pub mod login;
 pub mod message;
 pub mod prekey;
+pub mod proxies;
 pub mod rate;
 pub mod schema;
 pub mod token;

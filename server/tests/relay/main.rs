@@ -9,6 +9,7 @@
 
 mod accounts;
 mod administration;
+mod check;
 mod keys;
 mod limits;
 mod messages;
@@ -19,3 +20,4 @@ mod sockets;
 mod storage;
 mod support;
 mod tls;
+mod watching;

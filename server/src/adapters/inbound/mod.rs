@@ -2,10 +2,12 @@
 
 mod address;
 mod bearer;
+pub mod cors;
 pub mod http;
 pub mod listen;
 mod patient;
 mod places;
 mod problem;
 pub mod serve;
+pub mod watch;
 pub mod ws;

@@ -7,6 +7,7 @@ use susurro_protocol::rest::Problem;
 
 use crate::domain::Error;
 use crate::domain::error::Mismatch;
+use crate::metrics::metrics;
 
 /// Seconds after which a client may try again what the relay could not do.
 const RETRY_SECONDS: u64 = 2;
@@ -25,6 +26,9 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let Self(error) = self;
         let code = error.code();
+        if code == ErrorCode::RateLimited {
+            metrics().rate_limited("http");
+        }
         if matches!(error, Error::Storage(_) | Error::Internal(_)) {
             tracing::error!(%error, "a request failed");
         }

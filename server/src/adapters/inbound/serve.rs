@@ -23,6 +23,7 @@ use super::address;
 use super::listen::{Peer, Tls};
 use super::patient::Patient;
 use super::places::{Place, Places};
+use crate::domain::proxies::Proxies;
 use crate::shutdown::Listener;
 
 /// How long a TLS handshake may take.
@@ -50,7 +51,7 @@ pub struct Bounds {
     /// Connections at once. More wait in the system's queue.
     pub connections: u32,
     /// Connections at once of one address; more are closed right away. `None` for 512, and no bound for
-    /// this machine itself, which is a proxy or a test. Not counted behind a proxy.
+    /// this machine itself, which is a proxy or a test. Not counted for proxies that are declared.
     pub of_address: Option<u32>,
     /// From the first moment of a connection, or from the end of the answer before, to the end of a
     /// request's head.
@@ -113,7 +114,7 @@ pub async fn serve(
     tls: Option<Tls>,
     router: Router,
     bounds: Bounds,
-    behind_proxy: bool,
+    proxies: Proxies,
     shutdown: Listener,
 ) {
     let room = Arc::new(Semaphore::new(bounds.connections as usize));
@@ -130,7 +131,7 @@ pub async fn serve(
             accepted = next(&room, &listener) => accepted,
         };
         let Some((permit, stream, peer)) = accepted else { return };
-        let place = if behind_proxy {
+        let place = if proxies.hold(peer.ip()) {
             None
         } else {
             let asker = address::asker(peer.ip());
@@ -169,7 +170,13 @@ async fn welcome(host: Host, stream: TcpStream, peer: SocketAddr, belongs: Belon
         None => talk(host, stream, peer, belongs).await,
         Some(tls) => {
             // In the connection's own task, so that a slow handshake holds up nobody.
-            if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
+            let mut shutdown = host.shutdown.clone();
+            let shaken = tokio::select! {
+                shaken = timeout(HANDSHAKE, tls.accept(stream)) => shaken,
+                () = shutdown.begun() => return,
+            };
+            if let Ok(Ok(stream)) = shaken {
+                drop(shutdown);
                 talk(host, stream, peer, belongs).await;
             }
         }

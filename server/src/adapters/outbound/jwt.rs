@@ -1,6 +1,7 @@
 //! Access tokens as JSON Web Tokens signed with Ed25519 (RFC 7519, RFC 8037).
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
@@ -16,12 +17,19 @@ use crate::ports::Tokens;
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
-/// Makes and reads tokens. The key with the last id signs, all of them verify.
+/// Makes and reads tokens. One key signs, all of them verify.
 pub struct JwtTokens {
-    signing: (String, EncodingKey),
-    verifying: BTreeMap<String, DecodingKey>,
+    keys: RwLock<Arc<Keys>>,
     validation: Validation,
 }
+
+struct Keys {
+    signing: (String, EncodingKey),
+    verifying: BTreeMap<String, DecodingKey>,
+}
+
+/// A key id and the Ed25519 seed behind it.
+type TokenKey = (String, zeroize::Zeroizing<[u8; 32]>);
 
 #[derive(Serialize, Deserialize)]
 struct Payload {
@@ -38,26 +46,41 @@ struct Payload {
 }
 
 impl JwtTokens {
-    /// Tokens of the relay with the public key `relay`, signed with one of `keys`, which are pairs
-    /// of key id and Ed25519 seed.
+    /// Tokens of the relay with the public key `relay`, signed with the last of `keys` by id.
     ///
     /// # Errors
     ///
     /// [`Error::Internal`] when there is no key.
-    pub fn new(relay: &[u8; 32], keys: &[(String, zeroize::Zeroizing<[u8; 32]>)]) -> Result<Self, Error> {
-        let last = keys.iter().max_by(|one, other| one.0.cmp(&other.0));
-        let (id, seed) = last.ok_or_else(|| Error::Internal("no key for access tokens".to_owned()))?;
-        let der = zeroize::Zeroizing::new([&PKCS8_PREFIX[..], &seed[..]].concat());
-        let verifying = keys.iter().map(|(id, seed)| {
-            let public = ed25519_dalek::SigningKey::from_bytes(seed).verifying_key();
-            (id.clone(), DecodingKey::from_ed_der(public.as_bytes()))
-        });
+    pub fn new(relay: &[u8; 32], keys: &[TokenKey]) -> Result<Self, Error> {
+        let last = keys.iter().map(|(id, _)| id).max().map(String::as_str);
+        let keys = read_keys(keys, last.unwrap_or_default())?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         // The relay's own clock decides, in one place for tokens of every kind.
         validation.validate_exp = false;
         validation.required_spec_claims = ["exp", "sub", "iss"].map(str::to_owned).into();
         validation.set_issuer(&[issuer(relay)]);
-        Ok(Self { signing: (id.clone(), EncodingKey::from_ed_der(&der)), verifying: verifying.collect(), validation })
+        Ok(Self { keys: RwLock::new(Arc::new(keys)), validation })
+    }
+
+    /// Signs from now on with the key of the id `signing`, and reads what any of `keys` has signed. Says
+    /// whether that changes anything.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] when `signing` is none of them; nothing has changed then.
+    pub fn replace(&self, keys: &[TokenKey], signing: &str) -> Result<bool, Error> {
+        let present = self.keys();
+        let same = present.signing.0 == signing
+            && present.verifying.len() == keys.len()
+            && keys.iter().all(|(id, _)| present.verifying.contains_key(id));
+        if !same {
+            *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read_keys(keys, signing)?);
+        }
+        Ok(!same)
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn issuer(&self) -> String {
@@ -65,10 +88,22 @@ impl JwtTokens {
     }
 }
 
+fn read_keys(keys: &[TokenKey], signing: &str) -> Result<Keys, Error> {
+    let found = keys.iter().find(|(id, _)| id == signing);
+    let (id, seed) = found.ok_or_else(|| Error::Internal("no key for access tokens".to_owned()))?;
+    let der = zeroize::Zeroizing::new([&PKCS8_PREFIX[..], &seed[..]].concat());
+    let verifying = keys.iter().map(|(id, seed)| {
+        let public = ed25519_dalek::SigningKey::from_bytes(seed).verifying_key();
+        (id.clone(), DecodingKey::from_ed_der(public.as_bytes()))
+    });
+    Ok(Keys { signing: (id.clone(), EncodingKey::from_ed_der(&der)), verifying: verifying.collect() })
+}
+
 impl Tokens for JwtTokens {
     fn issue(&self, claims: &Claims) -> Result<String, Error> {
+        let keys = self.keys();
         let mut header = Header::new(Algorithm::EdDSA);
-        header.kid = Some(self.signing.0.clone());
+        header.kid = Some(keys.signing.0.clone());
         let payload = Payload {
             iss: self.issuer(),
             sub: claims.account,
@@ -78,13 +113,14 @@ impl Tokens for JwtTokens {
             iat: claims.issued,
             exp: claims.expires,
         };
-        encode(&header, &payload, &self.signing.1).map_err(|why| Error::Internal(format!("cannot sign a token: {why}")))
+        encode(&header, &payload, &keys.signing.1).map_err(|why| Error::Internal(format!("cannot sign a token: {why}")))
     }
 
     fn read(&self, token: &str) -> Result<Claims, Error> {
         let refused = || Error::from(ErrorCode::Unauthenticated);
         let key_id = decode_header(token).map_err(|_| refused())?.kid.ok_or_else(refused)?;
-        let key = self.verifying.get(&key_id).ok_or_else(refused)?;
+        let keys = self.keys();
+        let key = keys.verifying.get(&key_id).ok_or_else(refused)?;
         let payload = decode::<Payload>(token, key, &self.validation).map_err(|_| refused())?.claims;
         Ok(Claims {
             account: payload.sub,
@@ -133,6 +169,24 @@ mod tests {
         assert_eq!(after.read(&token), Ok(claims()));
         let newer = after.issue(&claims()).unwrap();
         assert_eq!(before.read(&newer), Err(ErrorCode::Unauthenticated.into()));
+    }
+
+    #[test]
+    fn keys_are_exchanged_while_tokens_are_made_and_read() {
+        let tokens = JwtTokens::new(&[7; 32], &[key("0001", 1)]).unwrap();
+        let first = tokens.issue(&claims()).unwrap();
+        assert_eq!(tokens.replace(&[key("0001", 1), key("0002", 2)], "0001"), Ok(true));
+        assert_eq!(decode_header(tokens.issue(&claims()).unwrap()).unwrap().kid.as_deref(), Some("0001"));
+        assert_eq!(tokens.replace(&[key("0001", 1), key("0002", 2)], "0002"), Ok(true));
+        let second = tokens.issue(&claims()).unwrap();
+        assert_eq!(decode_header(&second).unwrap().kid.as_deref(), Some("0002"));
+        assert_eq!(tokens.read(&first), Ok(claims()));
+        assert_eq!(tokens.replace(&[key("0002", 2), key("0001", 1)], "0002"), Ok(false));
+        assert_eq!(tokens.replace(&[key("0002", 2)], "0002"), Ok(true));
+        assert_eq!(tokens.read(&first), Err(ErrorCode::Unauthenticated.into()));
+        assert_eq!(tokens.read(&second), Ok(claims()));
+        assert!(tokens.replace(&[], "0002").is_err());
+        assert_eq!(tokens.read(&second), Ok(claims()), "what was there stays");
     }
 
     #[test]

@@ -4,9 +4,11 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
+use susurro_protocol::limits::ACCESS_SECONDS;
 use zeroize::Zeroizing;
 
 /// Name of the relay's long-term Ed25519 key.
@@ -21,6 +23,13 @@ const TOKEN_SUFFIX: &str = ".key";
 
 /// Held while secrets are made.
 const LOCK: &str = "secrets.lock";
+/// For how long after its making a further key only verifies: until every node that shares the directory has
+/// read it.
+pub const SETTLE: Duration = Duration::from_secs(30);
+
+/// For how long after its successor began to sign a key still verifies: until its last token has expired, and
+/// some more for clocks that disagree.
+pub const RETIRE: Duration = Duration::from_secs(ACCESS_SECONDS + 300);
 
 /// A key id and the Ed25519 seed behind it.
 pub type TokenKey = (String, Zeroizing<[u8; 32]>);
@@ -42,6 +51,19 @@ pub struct Secrets {
     /// Tells these secrets from others without saying anything of them.
     pub fingerprint: [u8; 32],
 }
+
+/// A key for access tokens as it lies in the directory.
+pub struct StoredKey {
+    /// Its id: number and fingerprint.
+    pub id: String,
+    /// How long ago it was made.
+    pub age: Duration,
+    seed: Zeroizing<[u8; 32]>,
+    path: PathBuf,
+}
+
+/// The keys for access tokens of a directory, oldest first.
+pub struct TokenKeys(Vec<StoredKey>);
 
 /// Why a secret cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -90,10 +112,10 @@ impl Secrets {
         let _turn = turn.and_then(|file| file.lock().map(|()| file));
         let relay = secret(&directory.join(RELAY_KEY))?;
         let pepper = secret(&directory.join(PEPPER))?;
-        let mut tokens = token_keys(directory)?;
-        if tokens.is_empty() {
+        let mut tokens = TokenKeys::read(directory)?;
+        if tokens.0.is_empty() {
             secret(&directory.join(format!("{TOKEN_PREFIX}0001{TOKEN_SUFFIX}")))?;
-            tokens = token_keys(directory)?;
+            tokens = TokenKeys::read(directory)?;
         }
         Ok(Self {
             relay,
@@ -101,7 +123,7 @@ impl Secrets {
             nonces: derive(&pepper, b"susurro-server/login-nonces"),
             salts: derive(&pepper, b"susurro-server/invented-salts"),
             nodes: derive(&pepper, b"susurro-server/nodes"),
-            tokens,
+            tokens: tokens.verifying(),
             fingerprint: *derive(&pepper, b"susurro-server/fingerprint"),
         })
     }
@@ -140,19 +162,85 @@ impl Secrets {
     }
 }
 
-fn token_keys(directory: &Path) -> Result<Vec<TokenKey>, SecretError> {
-    let unusable = |why| SecretError::Unusable { path: directory.to_owned(), why };
-    let mut keys = Vec::new();
-    for entry in fs::read_dir(directory).map_err(unusable)? {
-        let name = entry.map_err(unusable)?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(TOKEN_PREFIX)?.strip_suffix(TOKEN_SUFFIX));
-        let Some(number) = number else { continue };
-        let seed = secret(&directory.join(&name))?;
-        let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key();
-        let print: String = Sha256::digest(public.as_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-        keys.push((format!("{number}-{print}"), seed));
+impl TokenKeys {
+    /// Reads the keys in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`].
+    pub fn read(directory: &Path) -> Result<Self, SecretError> {
+        let unusable = |why| SecretError::Unusable { path: directory.to_owned(), why };
+        let mut keys = Vec::new();
+        for entry in fs::read_dir(directory).map_err(unusable)? {
+            let entry = entry.map_err(unusable)?;
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix(TOKEN_PREFIX)?.strip_suffix(TOKEN_SUFFIX));
+            let Some(number) = number else { continue };
+            let path = directory.join(&name);
+            let seed = secret(&path)?;
+            let made = entry.metadata().and_then(|found| found.modified()).map_err(unusable)?;
+            // A clock that was set back makes a key new, not unusable.
+            let age = made.elapsed().unwrap_or_default();
+            keys.push(StoredKey { id: format!("{number}-{}", fingerprint(&seed)), age, seed, path });
+        }
+        keys.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(Self(keys))
     }
-    Ok(keys)
+
+    /// Adds a key. It verifies as soon as the relays have read it, and signs [`SETTLE`] later. Keys whose last
+    /// token has expired are removed; says which.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`]; nothing is overwritten.
+    pub fn rotate(directory: &Path) -> Result<(Self, Vec<String>), SecretError> {
+        let unusable = |why| SecretError::Unusable { path: directory.to_owned(), why };
+        let present = Self::read(directory)?;
+        let retired = present.retired();
+        let mut removed = Vec::new();
+        for key in present.0.iter().filter(|key| retired.contains(&key.id.as_str())) {
+            fs::remove_file(&key.path).map_err(unusable)?;
+            removed.push(key.id.clone());
+        }
+        let numbers = present.0.iter().filter_map(|key| key.id.split('-').next()?.parse::<u32>().ok());
+        let next = numbers.max().unwrap_or(0) + 1;
+        secret(&directory.join(format!("{TOKEN_PREFIX}{next:04}{TOKEN_SUFFIX}")))?;
+        Ok((Self::read(directory)?, removed))
+    }
+
+    /// Ids and ages of all keys, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &StoredKey> {
+        self.0.iter()
+    }
+
+    /// The id of the key that signs: the newest that every node has had time to read.
+    #[must_use]
+    pub fn signing(&self) -> Option<&str> {
+        let settled = self.0.iter().rev().find(|key| key.age >= SETTLE);
+        settled.or(self.0.first()).map(|key| key.id.as_str())
+    }
+
+    /// The keys that tokens may still be signed with.
+    #[must_use]
+    pub fn verifying(&self) -> Vec<TokenKey> {
+        let retired = self.retired();
+        let kept = self.0.iter().filter(|key| !retired.contains(&key.id.as_str()));
+        kept.map(|key| (key.id.clone(), key.seed.clone())).collect()
+    }
+
+    /// Keys whose last token has expired.
+    fn retired(&self) -> Vec<&str> {
+        let old = self.0.windows(2).filter_map(|pair| match pair {
+            [key, successor] if successor.age >= SETTLE + RETIRE => Some(key.id.as_str()),
+            _ => None,
+        });
+        old.collect()
+    }
+}
+
+fn fingerprint(seed: &[u8; 32]) -> String {
+    let public = ed25519_dalek::SigningKey::from_bytes(seed).verifying_key();
+    Sha256::digest(public.as_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads a secret, or makes it.
@@ -228,4 +316,49 @@ fn derive(pepper: &[u8; 32], label: &[u8]) -> Zeroizing<[u8; 32]> {
     // 32 bytes are far below HKDF's limit, its only error.
     let _ = Hkdf::<Sha256>::new(None, pepper).expand(label, &mut key[..]);
     key
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may stop anywhere")]
+
+    use super::*;
+
+    /// Makes the key of this number as old as that.
+    fn age(directory: &Path, number: u32, age: Duration) {
+        let path = directory.join(format!("{TOKEN_PREFIX}{number:04}{TOKEN_SUFFIX}"));
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        file.set_modified(std::time::SystemTime::now() - age).unwrap();
+    }
+
+    fn numbers(keys: &[TokenKey]) -> Vec<&str> {
+        keys.iter().map(|(id, _)| &id[..4]).collect()
+    }
+
+    #[test]
+    fn a_new_key_verifies_at_once_signs_when_all_have_read_it_and_outlives_the_old_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        Secrets::open(directory).unwrap();
+        assert_eq!(TokenKeys::read(directory).unwrap().signing().map(|id| &id[..4]), Some("0001"), "the only one");
+        age(directory, 1, Duration::from_secs(86_400));
+
+        let (keys, removed) = TokenKeys::rotate(directory).unwrap();
+        assert!(removed.is_empty());
+        assert_eq!(keys.signing().map(|id| &id[..4]), Some("0001"), "not everybody knows the new one");
+        assert_eq!(numbers(&keys.verifying()), ["0001", "0002"]);
+
+        age(directory, 2, SETTLE + Duration::from_secs(1));
+        let keys = TokenKeys::read(directory).unwrap();
+        assert_eq!(keys.signing().map(|id| &id[..4]), Some("0002"));
+        assert_eq!(numbers(&keys.verifying()), ["0001", "0002"], "its tokens are still about");
+
+        age(directory, 2, SETTLE + RETIRE + Duration::from_secs(1));
+        let keys = TokenKeys::read(directory).unwrap();
+        assert_eq!(numbers(&keys.verifying()), ["0002"]);
+        let (keys, removed) = TokenKeys::rotate(directory).unwrap();
+        assert_eq!(removed.len(), 1);
+        assert_eq!(numbers(&keys.verifying()), ["0002", "0003"]);
+        assert_eq!(numbers(&Secrets::open(directory).unwrap().tokens), ["0002", "0003"]);
+    }
 }

@@ -17,6 +17,7 @@ use super::extract::{Caller, Json, Path, Query};
 use super::refusals;
 use crate::adapters::inbound::problem::Failure;
 use crate::domain::message::Submission;
+use crate::metrics::metrics;
 use crate::service::Relay;
 
 #[derive(Deserialize, IntoParams)]
@@ -202,6 +203,12 @@ pub(super) async fn send(
     let PostMessage { message, lists, deposits, time_to_live } = post;
     let submission = Submission { message, chat, lists, deposits, time_to_live };
     relay.pace_request(&claims, submission.deposits.iter().map(|deposit| deposit.ciphertext.len()).sum())?;
-    let stored_at = relay.send(&claims, submission).await?.await?.accepted()?;
-    Ok(Json(PostedMessage { message, stored_at }))
+    let stored = async { relay.send(&claims, submission).await?.await?.accepted() }.await;
+    match &stored {
+        Ok(_) => {
+            metrics().stored.inc();
+        }
+        Err(refused) => metrics().rejected(refused.code()),
+    }
+    Ok(Json(PostedMessage { message, stored_at: stored? }))
 }

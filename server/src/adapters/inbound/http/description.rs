@@ -200,6 +200,10 @@ fn headers(description: &mut Value) {
     let everywhere = [
         ("cache-control", word("Nothing that the relay says belongs into a cache.", "no-store")),
         ("x-content-type-options", word("Nothing is guessed about contents.", "nosniff")),
+        (
+            "x-request-id",
+            json!({ "description": "Names this request in the relay's log.", "schema": { "type": "string" } }),
+        ),
     ];
     let limits = [
         ("ratelimit-limit", number("Requests a minute.")),

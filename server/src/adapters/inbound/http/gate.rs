@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use susurro_protocol::ErrorCode;
@@ -14,12 +14,13 @@ use crate::adapters::inbound::listen::Peer;
 use crate::adapters::inbound::problem::Failure;
 use crate::adapters::inbound::{address, bearer};
 use crate::domain::Error;
+use crate::domain::proxies::Proxies;
 use crate::domain::rate::{Allowance, PerMinute};
 use crate::domain::token::Claims;
 use crate::ports::{Asker, Counted, Rates};
 
 /// How often one may ask.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     /// `POST /auth/…` from one address.
     pub auth: PerMinute,
@@ -27,8 +28,8 @@ pub struct Limits {
     pub rest: PerMinute,
     /// `GET /users/search` from one account: each answer names up to a hundred people.
     pub search: PerMinute,
-    /// Whether the last address of `X-Forwarded-For` is the client's, because a proxy puts it there.
-    pub behind_proxy: bool,
+    /// Whose `X-Forwarded-For` counts.
+    pub proxies: Proxies,
 }
 
 /// Counts, and lets through what is allowed.
@@ -48,8 +49,11 @@ impl Gate {
     /// of which every customer has at least one.
     fn address(&self, request: &Request) -> IpAddr {
         let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
-        let forwarded = if self.limits.behind_proxy { forwarded(request.headers()) } else { None };
-        forwarded.or(peer).map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), address::asker)
+        let forwarded = request.headers().get_all("x-forwarded-for");
+        // What is not text ends the reading there, like everything else that is no address.
+        let forwarded: Vec<&str> = forwarded.iter().map(|value| value.to_str().unwrap_or_default()).collect();
+        let asker = peer.map(|peer| self.limits.proxies.asker(peer, forwarded.into_iter()));
+        asker.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), address::asker)
     }
 }
 
@@ -145,12 +149,6 @@ const HEADERS: [[&str; 2]; 3] = [
     ["ratelimit-reset", "x-ratelimit-reset"],
 ];
 
-/// The address that the nearest proxy has seen; those before it are only claimed.
-fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
-    let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-    last.rsplit(',').next()?.trim().parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
@@ -178,18 +176,19 @@ mod tests {
         request
     }
 
-    fn address(behind_proxy: bool, request: &Request) -> String {
+    fn address(proxies: &str, request: &Request) -> String {
         let one = PerMinute(1);
-        let limits = Limits { auth: one, rest: one, search: one, behind_proxy };
+        let proxies = Proxies::read(proxies).unwrap_or_default();
+        let limits = Limits { auth: one, rest: one, search: one, proxies };
         Gate::new(limits, Arc::new(Uncounted)).address(request).to_string()
     }
 
     #[test]
     fn a_client_cannot_choose_its_address_by_a_header() {
         let claimed = request("192.0.2.1:5", Some("203.0.113.9"));
-        assert_eq!(address(false, &claimed), "192.0.2.1");
-        assert_eq!(address(true, &claimed), "203.0.113.9");
-        assert_eq!(address(true, &request("192.0.2.1:5", Some("1.1.1.1, 203.0.113.9"))), "203.0.113.9");
-        assert_eq!(address(true, &request("192.0.2.1:5", Some("nonsense"))), "192.0.2.1");
+        assert_eq!(address("", &claimed), "192.0.2.1");
+        assert_eq!(address("192.0.2.0/24", &claimed), "203.0.113.9");
+        assert_eq!(address("192.0.2.0/24", &request("192.0.2.1:5", Some("1.1.1.1, 203.0.113.9"))), "203.0.113.9");
+        assert_eq!(address("192.0.2.0/24", &request("192.0.2.1:5", Some("nonsense"))), "192.0.2.1");
     }
 }

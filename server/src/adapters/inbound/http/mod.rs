@@ -24,6 +24,7 @@ use utoipa_axum::routes;
 pub use gate::{Gate, Limits};
 
 use super::problem::Failure;
+use super::watch;
 use crate::ports::Rates;
 use crate::service::Relay;
 
@@ -99,4 +100,5 @@ pub fn finish(router: OpenApiRouter) -> Router {
         .fallback(|| async { Failure::from(ErrorCode::NotFound) })
         .method_not_allowed_fallback(|| async { Failure::from(ErrorCode::MethodNotAllowed) })
         .layer(from_fn(meta::headers))
+        .layer(from_fn(watch::measured))
 }

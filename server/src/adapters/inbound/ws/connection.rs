@@ -28,6 +28,7 @@ use crate::domain::error::Mismatch;
 use crate::domain::message::{Signal, Submission, Waiting};
 use crate::domain::rate::Spent;
 use crate::domain::token::Claims;
+use crate::metrics::metrics;
 use crate::ports::{Slot, Taken};
 use crate::service::Relay;
 use crate::shutdown::Listener;
@@ -66,8 +67,12 @@ pub(super) async fn serve(
     drop(token);
     let session = match shaken {
         Ok(session) => session,
-        Err(failed) => return handshake::refuse(wire, failed).await,
+        Err(failed) => {
+            metrics().handshake_refused(failed.end.code());
+            return handshake::refuse(wire, failed).await;
+        }
     };
+    metrics().opened.inc();
     tracing::debug!("a connection is open");
     let spent = relay.left(claims.device);
     let mut connection = Connection {
@@ -90,6 +95,7 @@ pub(super) async fn serve(
     let end = connection.run(&mut shutdown).await;
     connection.relay.detach(connection.claims.device, &connection.slot);
     connection.relay.keep(connection.claims.device, connection.spent);
+    metrics().closed(end.code());
     tracing::debug!(?end, "a connection ends");
     connection.say_goodbye(end).await;
 }
@@ -209,6 +215,7 @@ impl Connection {
         };
         let frame = self.opener.open_message(&message)?;
         self.count(u64::from(frame.kind() == FrameKind::Send), message.len());
+        metrics().received(frame.kind());
         match frame.kind() {
             FrameKind::Send => self.take(body(&frame)?).await,
             FrameKind::Ack => self.acknowledge(&body(&frame)?),
@@ -248,10 +255,14 @@ impl Connection {
 
     async fn answer(&mut self, (message, outcome): (MessageId, Result<u64, Error>)) -> Result<(), End> {
         let refused = match outcome {
-            Ok(stored_at) => return self.feed(FrameKind::Stored, &Stored { message, stored_at }).await,
+            Ok(stored_at) => {
+                metrics().stored.inc();
+                return self.feed(FrameKind::Stored, &Stored { message, stored_at }).await;
+            }
             Err(refused) => refused,
         };
         let code = refused.code();
+        metrics().rejected(code);
         if matches!(refused, Error::Internal(_)) {
             tracing::error!(error = %refused, "a message was not stored");
         }
@@ -339,6 +350,7 @@ impl Connection {
         let (seq, bytes) = (message.seq, message.ciphertext.len());
         let delivery = self.relay.delivery(message);
         self.feed(FrameKind::Deliver, &delivery).await?;
+        metrics().delivered.inc();
         self.delivered = seq;
         self.window.push_back((seq, bytes));
         self.window_bytes += bytes;
@@ -347,6 +359,7 @@ impl Connection {
 
     async fn feed<T: serde::Serialize + Structure>(&mut self, kind: FrameKind, body: &T) -> Result<(), End> {
         let frame = self.sealer.seal(kind, body)?;
+        metrics().sent(kind);
         tokio::select! {
             fed = self.wire.feed(frame) => fed,
             // A connection that takes nothing must still make way for a newer one.

@@ -83,9 +83,14 @@ pub fn router(relay: Arc<Relay>, timing: Timing, shutdown: Listener) -> OpenApiR
 )]
 async fn upgrade(State(door): State<Door>, request: Request) -> Result<Response, Failure> {
     let (mut parts, _) = request.into_parts();
-    let token = bearer::from_upgrade(&parts).ok_or(ErrorCode::Unauthenticated)?;
-    let claims = door.relay.authenticate(&token).await?;
+    let token = bearer::from_upgrade(&parts);
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &door).await;
+    let token = token.ok_or_else(|| match &upgrade {
+        Ok(_) => ErrorCode::Unauthenticated.into(),
+        // Tells `susurro-server check` that a proxy has lost the upgrade on its way.
+        Err(_) => Error::explained(ErrorCode::Unauthenticated, "this is no WebSocket upgrade either".to_owned()),
+    })?;
+    let claims = door.relay.authenticate(&token).await?;
     let upgrade = upgrade.map_err(|_| Error::invalid("this path is for WebSocket upgrades"))?;
     let upgrade = upgrade.protocols([SUBPROTOCOL]);
     if upgrade.selected_protocol().is_none() {

@@ -23,6 +23,16 @@ pub(super) enum End {
     Because(ErrorCode, u16),
 }
 
+impl End {
+    /// The reason, if there is one.
+    pub(super) fn code(self) -> Option<ErrorCode> {
+        match self {
+            Self::Gone => None,
+            Self::Heard(code) | Self::Because(code, _) => Some(code),
+        }
+    }
+}
+
 impl From<ErrorCode> for End {
     fn from(code: ErrorCode) -> Self {
         Self::Because(code, 0)

@@ -74,6 +74,18 @@ pub(super) async fn connect(address: &Address) -> RedisResult<(Connection, mpsc:
     Ok((Connection::Cluster(client.get_async_connection().await?), pushes))
 }
 
+/// Whether Redis answers, and then whether it is a cluster.
+///
+/// # Errors
+///
+/// The kind of what went wrong, without the address.
+pub async fn ping(address: &Address) -> Result<bool, String> {
+    match connect(address).await {
+        Ok((connection, _)) => Ok(matches!(connection, Connection::Cluster(_))),
+        Err(error) => Err(error.category().to_owned()),
+    }
+}
+
 impl Connection {
     /// Listens to channels of one share.
     pub(super) async fn subscribe(&mut self, channels: &[String]) -> RedisResult<()> {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-pub use connect::{Address, AddressError};
+pub use connect::{Address, AddressError, ping};
 pub use link::{Driver, RedisLink, link};
 pub use rates::{RatesDriver, RedisRates, rates};
 

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use sqlx::{Connection as _, SqliteConnection};
 use susurro_protocol::{ChatId, DeviceId, MailboxSeq};
@@ -16,6 +17,7 @@ use super::deposit::{Deposits, Ledger};
 use super::fault::{self, Fault};
 use crate::domain::Error;
 use crate::domain::message::{Deposited, NewMessage};
+use crate::metrics::metrics;
 use crate::ports::{Answer, Commits};
 
 /// Jobs of one transaction.
@@ -247,11 +249,18 @@ impl Running {
             deposits.into_iter().map(|d| (d.message, (d.answer, d.room))).unzip();
         let expire =
             expiries.iter().map(|expiry| (expiry.now, expiry.batch)).reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
+        let begun = Instant::now();
         let mut outcome = self.transaction(&messages, expire, &mut changes).await;
         let (mut stored, mut refusal) = (Vec::new(), None);
         match &mut outcome {
-            Ok((deposits, _)) => stored = std::mem::take(&mut deposits.outcomes),
+            Ok((deposits, _)) => {
+                if !messages.is_empty() {
+                    metrics().committed(messages.len(), begun.elapsed());
+                }
+                stored = std::mem::take(&mut deposits.outcomes);
+            }
             Err(error) => {
+                metrics().store_errors.inc();
                 refusal = Some(fault::error(error));
                 make_room(&mut self.connection).await;
                 // Messages may be too much for a full disk where forgetting others is not. Only
