@@ -20,6 +20,7 @@ const NAMES: [&str; 3] = ["bob", "carol", "dave"];
 /// What a store holds, in the simplest form there is.
 #[derive(Default, Debug, PartialEq)]
 struct Reference {
+    typing_switched_off: bool,
     tokens: Option<(String, u64, String)>,
     cursor: u64,
     prekeys: Vec<u8>,
@@ -42,6 +43,7 @@ impl Reference {
                 self.tokens = new.map(|t| (t.access.to_string(), t.access_expires, t.refresh.to_string()));
             }
             Mutation::Cursor(cursor) => self.cursor = cursor,
+            Mutation::TypingNotices(enabled) => self.typing_switched_off = !enabled,
             Mutation::Prekeys(bytes) => self.prekeys = bytes.to_vec(),
             Mutation::Sessions(device, Some(state)) => drop(self.sessions.insert(device, state.to_vec())),
             Mutation::Sessions(device, None) => drop(self.sessions.remove(&device)),
@@ -110,6 +112,7 @@ impl Reference {
         Self {
             tokens: snapshot.tokens.map(|t| (t.access.to_string(), t.access_expires, t.refresh.to_string())),
             cursor: snapshot.cursor,
+            typing_switched_off: !snapshot.typing_notices,
             prekeys: snapshot.prekeys.to_vec(),
             contacts: snapshot.contacts.into_iter().map(|c| (c.name.to_string(), c)).collect(),
             device_lists: snapshot.device_lists.into_iter().collect(),
@@ -334,6 +337,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
         )),
         id().prop_map(Mutation::SendLogDone),
         (0..100_u64).prop_map(Mutation::ForgetBefore),
+        any::<bool>().prop_map(Mutation::TypingNotices),
     ]
 }
 

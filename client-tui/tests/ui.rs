@@ -5,10 +5,11 @@
 mod ui_support;
 
 use susurro_client_core::Error;
-use susurro_client_core::model::{Cause, Connection, Delivery, MessageContent, Trouble, Trust};
+use susurro_client_core::model::{Cause, ClientEvent, Connection, Delivery, MessageContent, Trouble, Trust};
 use susurro_protocol::ErrorCode;
 use susurro_tui::app::model::{Look, Model};
 use susurro_tui::app::{Msg, update};
+use susurro_tui::i18n::{Language, Texts};
 use ui_support::*;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (40, 15), (120, 40)];
@@ -327,6 +328,21 @@ mod any_size_and_text {
         }
         Ok(())
     }
+}
+
+#[test]
+fn who_types_is_shown_under_the_messages_and_in_the_list_in_both_languages_and_on_narrow_screens() {
+    let mut model = conversation();
+    let told = |typing| Msg::Client(ClientEvent::Typing { peer: name("bob"), typing });
+    let shows = |model: &mut Model, columns, rows, words: &str| text(&screen(model, columns, rows)).contains(words);
+    let _ = update(&mut model, told(true));
+    assert!(shows(&mut model, 100, 24, "── bob is typing… ──"));
+    assert!(shows(&mut model, 100, 24, "  typing…"), "in the list");
+    assert!(shows(&mut model, 40, 15, "── bob is typing… ──"), "where the list has no room");
+    model.texts = Texts::new(Language::Spanish).into();
+    assert!(shows(&mut model, 100, 24, "── bob está escribiendo… ──"));
+    let _ = update(&mut model, told(false));
+    assert!(!shows(&mut model, 100, 24, "escribiendo"));
 }
 
 #[test]

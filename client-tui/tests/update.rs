@@ -706,3 +706,30 @@ fn a_wrong_passphrase_can_be_typed_again() {
     write(&mut model, "right");
     assert_eq!(press(&mut model, "Enter"), [Effect::Unlock { passphrase: Hidden::new("right") }]);
 }
+
+#[test]
+fn typing_is_told_at_most_once_a_second_and_not_for_a_command() {
+    let mut model = talk(Trust::Unverified, vec![from_bob(1, 5, "hello")]);
+    let typing = |typing| vec![Effect::Typing { peer: name("bob"), typing }];
+    assert_eq!(press(&mut model, "h"), typing(true));
+    assert_eq!(press(&mut model, "i"), [], "a moment later");
+    let _ = update(&mut model, Msg::Tick(NOW + 1_000));
+    assert_eq!(press(&mut model, "!"), typing(true));
+    for _ in 0..2 {
+        assert_eq!(press(&mut model, "Backspace"), []);
+    }
+    assert_eq!(press(&mut model, "Backspace"), typing(false), "nothing is left");
+    for key in ["/", "h", "e"] {
+        assert_eq!(press(&mut model, key), [], "a command is for nobody else");
+    }
+}
+
+#[test]
+fn who_types_is_remembered_until_the_client_says_otherwise() {
+    let mut model = talk(Trust::Unverified, vec![from_bob(1, 5, "hello")]);
+    for typing in [true, false] {
+        let told = Msg::Client(ClientEvent::Typing { peer: name("bob"), typing });
+        assert_eq!(update(&mut model, told), []);
+        assert_eq!(model.home().unwrap().typing.contains(&name("bob")), typing);
+    }
+}

@@ -59,6 +59,15 @@ pub const TESTS: &[(&str, &str, &str)] = &[
         "server/tests/relay/administration.rs",
         "an_invite_is_good_for_its_uses_its_time_and_until_it_is_taken_back",
     ),
+    // What a screen shows, and what a person types, are told by no documented command; neither is what is stored of it.
+    ("SIGNAL-5", "client-core/tests/sim/whispers.rs", "a_whisper_that_comes_again_shows_nothing_also_after_a_restart"),
+    ("TYPING-1", "client-core/tests/sim/whispers.rs", "typing_is_shown_until_it_expires_is_stopped_or_a_message_comes"),
+    ("TYPING-3", "client-core/tests/sim/whispers.rs", "nothing_is_told_to_a_changed_key_and_nothing_of_it_is_shown"),
+    (
+        "TYPING-3",
+        "client-core/tests/sim/whispers.rs",
+        "switched_off_nothing_is_told_and_nothing_shown_until_it_is_switched_on",
+    ),
     // 100,000 messages would burden a relay of others.
     ("SEND-6", "server/tests/relay/messages.rs", "a_full_mailbox_takes_nothing_until_something_was_fetched"),
 ];

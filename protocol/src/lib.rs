@@ -20,6 +20,7 @@ pub mod objects;
 pub mod openapi;
 pub mod rest;
 pub mod session;
+pub mod signal;
 pub mod signed;
 pub mod version;
 

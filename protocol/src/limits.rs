@@ -51,6 +51,19 @@ pub const DELIVERY_WINDOW_BYTES: usize = 1024 * 1024;
 /// carry messages past the store this way.
 pub const WHISPER_MAX: usize = 1024;
 
+/// Bytes of every padded signal in a whisper, so that its size says nothing: the smallest size of
+/// any content.
+pub const WHISPER_PADDED: usize = 256;
+
+/// Seconds between two typing notices while somebody goes on typing.
+pub const TYPING_EVERY_SECONDS: u64 = 4;
+
+/// Seconds that a typing notice asks to be shown: one may get lost.
+pub const TYPING_SECONDS: u8 = 10;
+
+/// Seconds for which a typing notice is shown at most, whatever it asks for.
+pub const TYPING_SECONDS_MAX: u8 = 15;
+
 /// Whispers of one device that a relay forwards in a minute: somebody who types in several
 /// conversations at once stays below a quarter of it.
 pub const WHISPERS_A_MINUTE: u32 = 120;

@@ -284,6 +284,35 @@ impl Client {
         self.command(Command::AcceptKey(peer.parse()?)).await
     }
 
+    /// Somebody types for this person, or has taken away what was typed. A face may say so at
+    /// every key: it is told at most every few seconds, to a connected contact whose key is
+    /// believed, and not at all where it is switched off.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadName`] and [`Error::Closed`].
+    pub async fn typing(&self, peer: &str, typing: bool) -> Result<(), Error> {
+        self.command(Command::Typing { peer: peer.parse()?, typing }).await
+    }
+
+    /// Whether typing is told to others, and theirs shown. On unless it was switched off.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn typing_notices(&self) -> Result<bool, Error> {
+        Ok(self.inner.store.typing_notices().await?)
+    }
+
+    /// Switches telling and showing of typing on or off, both together.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn set_typing_notices(&self, enabled: bool) -> Result<(), Error> {
+        self.command(Command::SetTypingNotices(enabled)).await
+    }
+
     async fn command(&self, command: Command) -> Result<(), Error> {
         let (reply, outcome) = oneshot::channel();
         self.inner.jobs.send(Job::Command(command, reply)).await.map_err(|_| Error::Closed)?;

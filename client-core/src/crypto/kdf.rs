@@ -50,8 +50,19 @@ pub(crate) fn finish(mac: Hmac<Sha256>) -> Secret32 {
 
 /// Three keys of 32 bytes, in order, by one expansion to 96 bytes.
 pub(crate) fn three_keys(salt: Option<&[u8]>, material: &[u8], info: &[&[u8]]) -> [Secret32; 3] {
-    let output = hkdf::<96>(salt, material, info);
-    let mut keys = [const { Secret::<32>::zeros() }; 3];
+    keys::<96, 3>(salt, material, info)
+}
+
+/// Four keys of 32 bytes, in order, by one expansion to 128 bytes. The first three are those of
+/// [`three_keys`].
+pub(crate) fn four_keys(salt: Option<&[u8]>, material: &[u8], info: &[&[u8]]) -> [Secret32; 4] {
+    keys::<128, 4>(salt, material, info)
+}
+
+fn keys<const BYTES: usize, const N: usize>(salt: Option<&[u8]>, material: &[u8], info: &[&[u8]]) -> [Secret32; N] {
+    const { assert!(BYTES == N * 32) };
+    let output = hkdf::<BYTES>(salt, material, info);
+    let mut keys = [const { Secret::<32>::zeros() }; N];
     for (key, part) in keys.iter_mut().zip(output.expose().as_chunks().0) {
         key.overwrite(part);
     }

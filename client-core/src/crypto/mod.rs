@@ -29,7 +29,7 @@ pub use identity::{AccountKey, LocalDevice};
 pub use password::{PasswordError, StretchCost, StretchedPassword, new_params, stretch_password};
 pub use peer_sessions::{
     ARCHIVED_MAX, Envelope, GENERATION_CLAIM_MAX, GENERATION_STEP_MAX, INITIAL_OVERHEAD_BYTES, OVERHEAD_BYTES,
-    PeerSessions, Received,
+    PeerSessions, Received, WHISPER_BYTES,
 };
 pub use prekey::{PrekeySecrets, Prekeys, RETIRED_SECONDS, ROTATE_SECONDS};
 pub use ratchet::{CHAINS_MAX, KEPT_MAX, KEPT_SECONDS, SKIP_MAX};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use rand_core::CryptoRng;
 use susurro_protocol::keys::{DeviceCertificate, PrekeyBundle};
-use susurro_protocol::limits::CIPHERTEXT_MAX;
+use susurro_protocol::limits::{CIPHERTEXT_MAX, WHISPER_PADDED};
+use susurro_protocol::signal::Signal;
 use susurro_protocol::version::VERSION;
-use susurro_protocol::{AccountId, DeviceId};
+use susurro_protocol::{AccountId, ChatId, DeviceId};
 use zeroize::Zeroizing;
 
 use super::error::{CryptoError, DecryptError};
@@ -15,10 +16,15 @@ use super::handshake::{self, INITIAL_HEADER_BYTES, initial_hash};
 use super::identity::LocalDevice;
 use super::padding;
 use super::prekey::Prekeys;
-use super::ratchet::{Binding, NONCE_BYTES, Parts, SEALED_HEADER_BYTES, Session, TAG_BYTES};
+use super::ratchet::{
+    Binding, NONCE_BYTES, Parts, SEALED_HEADER_BYTES, Session, TAG_BYTES, WHISPER_PREAMBLE, WhisperParts, pad_signal,
+    unpad_signal,
+};
 use super::state::{BadState, Reader, Writer};
 
-const STATE_VERSION: u8 = 2;
+const STATE_VERSION: u8 = 3;
+/// The version before there were whispers: still read.
+const STATE_VERSION_BEFORE: u8 = 2;
 
 /// Kind of an envelope that starts a session.
 const KIND_INITIAL: u8 = 1;
@@ -29,6 +35,8 @@ const KIND_MESSAGE: u8 = 2;
 pub const OVERHEAD_BYTES: usize = 2 + NONCE_BYTES + SEALED_HEADER_BYTES + TAG_BYTES;
 /// Bytes that an envelope adds on top while the other side has not answered.
 pub const INITIAL_OVERHEAD_BYTES: usize = INITIAL_HEADER_BYTES;
+/// Bytes of every whisper.
+pub const WHISPER_BYTES: usize = 2 + NONCE_BYTES + WHISPER_PADDED + TAG_BYTES;
 /// Replaced sessions that can still receive.
 pub const ARCHIVED_MAX: usize = 5;
 /// How far above the highest known generation a session may be to send. Honest devices stay far
@@ -329,6 +337,67 @@ impl PeerSessions {
         }
     }
 
+    /// Whether a whisper to the device that `remote` certifies can be encrypted: there is a session
+    /// that sends, and something was sent in it.
+    #[must_use]
+    pub fn can_whisper_to(&self, remote: &DeviceCertificate) -> bool {
+        self.can_send_to(remote) && self.active.as_ref().is_some_and(|entry| entry.session.can_whisper())
+    }
+
+    /// Encrypts a signal of a chat for the device that `remote` certifies, [`WHISPER_BYTES`] long.
+    /// Nothing of the sessions changes, and nothing has to be stored.
+    ///
+    /// # Errors
+    ///
+    /// [`CryptoError::NoSession`] while nothing was sent, [`CryptoError::WrongRecipient`] and
+    /// [`CryptoError::TooLarge`].
+    pub fn whisper_to(
+        &self,
+        remote: &DeviceCertificate,
+        chat: &ChatId,
+        signal: &Signal,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Vec<u8>, CryptoError> {
+        let entry = self.active.as_ref().ok_or(CryptoError::NoSession)?;
+        if !is_with(entry.session.binding(), remote) {
+            return Err(CryptoError::WrongRecipient);
+        }
+        let mut padded = pad_signal(signal)?;
+        let mut envelope = Vec::with_capacity(WHISPER_BYTES);
+        envelope.extend_from_slice(&WHISPER_PREAMBLE);
+        entry.session.seal_whisper(&mut envelope, chat, &mut padded, rng)?;
+        Ok(envelope)
+    }
+
+    /// Decrypts a whisper of a chat that came from the device that `remote` certifies. What
+    /// follows differs in the counter alone that tells a repetition: it need not be stored at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// [`DecryptError::NoSession`] when no key of a present chain opens it,
+    /// [`DecryptError::Duplicate`] for a counter that is not higher than every one before,
+    /// [`DecryptError::Malformed`] and [`DecryptError::UnknownVersion`].
+    pub fn hear(
+        &self,
+        remote: &DeviceCertificate,
+        chat: &ChatId,
+        whisper: &[u8],
+    ) -> Result<(Self, Signal), DecryptError> {
+        let parts = WhisperParts::read(whisper)?;
+        for (position, entry) in self.all().enumerate() {
+            if !is_with(entry.session.binding(), remote) {
+                continue;
+            }
+            let Ok(padded) = entry.session.open_whisper(&parts, chat) else { continue };
+            let signal = unpad_signal(&padded)?;
+            let session = entry.session.hears(signal.counter).ok_or(DecryptError::Duplicate)?;
+            let entry = Entry { session, initial: entry.initial.clone() };
+            return Ok((self.with(position, entry), signal));
+        }
+        Err(DecryptError::NoSession)
+    }
+
     fn check_parties(&self, local: &LocalDevice, remote: &DeviceCertificate) -> Result<(), DecryptError> {
         let Some(binding) = self.all().next().map(|entry| entry.session.binding()) else { return Ok(()) };
         if binding.remote != (remote.body().account, remote.body().device) {
@@ -392,8 +461,14 @@ impl PeerSessions {
     /// Puts the state of the session at `position` of [`all`](Self::all) back.
     fn received(&self, position: usize, session: Session, body: Zeroizing<Vec<u8>>) -> Result<Received, DecryptError> {
         let content = padding::unpad(body).map_err(|_| DecryptError::Malformed)?;
+        let sessions = self.with(position, Entry { session, initial: None });
+        Ok(Received { sessions, content, prekeys: None, new_session: false })
+    }
+
+    /// A copy with `entry` at `position` of [`all`](Self::all).
+    fn with(&self, position: usize, entry: Entry) -> Self {
         let mut sessions = self.copy();
-        let entry = Some(Arc::new(Entry { session, initial: None }));
+        let entry = Some(Arc::new(entry));
         match (position, sessions.active.is_some()) {
             (0, true) => sessions.active = entry,
             (position, active) => {
@@ -403,7 +478,7 @@ impl PeerSessions {
                 }
             }
         }
-        Ok(Received { sessions, content, prekeys: None, new_session: false })
+        sessions
     }
 
     /// Decides whether a session that the other side has started is to send.
@@ -470,10 +545,11 @@ impl PeerSessions {
     ///
     /// [`BadState`] for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadState> {
-        let mut reader = Reader::new(bytes, STATE_VERSION)?;
+        let with_whispers = bytes.first() != Some(&STATE_VERSION_BEFORE);
+        let mut reader = Reader::new(bytes, if with_whispers { STATE_VERSION } else { STATE_VERSION_BEFORE })?;
         let entry = |reader: &mut Reader<'_>| -> Result<_, BadState> {
             let initial = if reader.flag()? { Some(Arc::new(*reader.array()?)) } else { None };
-            Ok(Arc::new(Entry { session: Session::read(reader)?, initial }))
+            Ok(Arc::new(Entry { session: Session::read(reader, with_whispers)?, initial }))
         };
         let largest = Rank { generation: reader.u64()?, transcript: *reader.array()? };
         let (active, archived) = (reader.flag()?, reader.count(1)?);

@@ -3,10 +3,16 @@
 //! Sessions are made of the same functions. They stand here alone for checks of other
 //! implementations, where a difference has to be found in the step that makes it.
 
+use susurro_protocol::limits::WHISPER_PADDED;
+use susurro_protocol::signal::Signal;
+use zeroize::Zeroizing;
+
 use super::dh::DhSecret;
 use super::dh::WeakKey;
+use super::error::DecryptError;
 use super::ratchet::{
-    ChainKey, HEADER_AD_BYTES, Header, HeaderKey, MessageKey, NONCE_BYTES, RootKey, SEALED_HEADER_BYTES, body_ad,
+    ChainKey, HEADER_AD_BYTES, Header, HeaderKey, MessageKey, NONCE_BYTES, RootKey, SEALED_HEADER_BYTES,
+    WHISPER_AD_BYTES, WHISPER_PREAMBLE, WhisperKey, WhisperParts, body_ad, unpad_signal,
 };
 use super::secret::Secret32;
 
@@ -34,14 +40,14 @@ pub struct SealedMessage {
     pub body: Vec<u8>,
 }
 
-/// `KDF_RK_HE`: new root key, chain key, next header key.
+/// `KDF_RK_HE`: new root key, chain key, next header key, and the key of the chain's whispers.
 ///
 /// # Errors
 ///
 /// [`WeakKey`] when the remote key decides the result alone.
-pub fn root_step(root: &Secret32, own: &DhSecret, remote: &[u8; 32]) -> Result<[Secret32; 3], WeakKey> {
-    let (root, chain, header) = RootKey(root.duplicate()).step(own, remote)?;
-    Ok([root.0, chain.0, header.0])
+pub fn root_step(root: &Secret32, own: &DhSecret, remote: &[u8; 32]) -> Result<[Secret32; 4], WeakKey> {
+    let step = RootKey(root.duplicate()).step(own, remote)?;
+    Ok([step.root.0, step.chain.0, step.next_header.0, step.whisper.0])
 }
 
 /// `KDF_CK`: message key, next chain key.
@@ -69,4 +75,35 @@ pub fn seal_message(
     let tag = key.seal(random, &body_ad(ad, random, &sealed), &mut body)?;
     body.extend_from_slice(&tag);
     Some(SealedMessage { body_key: key.body_key(random), header: sealed, body })
+}
+
+/// Encrypts a padded signal under a chain's whisper key: the whisper. `ad` is what the tag covers:
+/// suite, transcript, sender, recipient, version and kind, chat.
+#[must_use]
+pub fn seal_whisper(
+    whisper_key: &Secret32,
+    ad: &[u8; WHISPER_AD_BYTES],
+    random: &[u8; NONCE_BYTES],
+    padded: &[u8; WHISPER_PADDED],
+) -> Option<Vec<u8>> {
+    let mut body = *padded;
+    let tag = WhisperKey(whisper_key.duplicate()).seal(random, ad, &mut body)?;
+    Some([&WHISPER_PREAMBLE[..], random, &body, &tag].concat())
+}
+
+/// Decrypts a whisper under one key.
+///
+/// # Errors
+///
+/// [`DecryptError`] as for a whisper in a session.
+pub fn open_whisper(
+    whisper_key: &Secret32,
+    ad: &[u8; WHISPER_AD_BYTES],
+    whisper: &[u8],
+) -> Result<Signal, DecryptError> {
+    let parts = WhisperParts::read(whisper)?;
+    let mut padded = Zeroizing::new(*parts.body);
+    let key = WhisperKey(whisper_key.duplicate());
+    key.open(parts.nonce, ad, &mut padded, parts.tag).ok_or(DecryptError::NoSession)?;
+    unpad_signal(&padded)
 }

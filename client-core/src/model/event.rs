@@ -38,6 +38,13 @@ pub enum ClientEvent {
     },
     /// A contact is new.
     NewContact(AccountName),
+    /// A person began to type, or does so no more. Nothing of it is kept.
+    Typing {
+        /// Who.
+        peer: AccountName,
+        /// Whether they type.
+        typing: bool,
+    },
     /// How many messages wait in the outbox.
     Queued(u64),
     /// The local store failed: nothing after this is durable. The text says what to do.

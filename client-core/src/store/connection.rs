@@ -20,7 +20,8 @@ use super::{DatabaseKey, Directory, StoreError};
 const APPLICATION_ID: i64 = 0x7375_7375;
 
 /// The schema, one step a version. A step that was released is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_profile.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_profile.sql"), include_str!("migrations/0002_typing.sql")];
 
 /// Bytes of a page of SQLCipher 4.
 const PAGE_BYTES: u64 = 4096;

@@ -60,7 +60,12 @@ pub(crate) async fn snapshot(connection: &mut SqliteConnection) -> Result<Snapsh
             })
         })
         .await?,
+        typing_notices: row.try_get("typing_notices")?,
     })
+}
+
+pub(crate) async fn typing_notices(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    Ok(query("SELECT typing_notices FROM profile").fetch_one(connection).await?.try_get(0)?)
 }
 
 pub(crate) fn tokens(row: &SqliteRow) -> Result<Option<Tokens>, StoreError> {

@@ -278,6 +278,15 @@ impl Store {
         load::tokens(&row)
     }
 
+    /// Whether typing is told to others, and theirs shown.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn typing_notices(&self) -> Result<bool, StoreError> {
+        load::typing_notices(&mut *self.reader().await?).await
+    }
+
     /// Moves the write-ahead log into the database, closes it and frees the lock. Whatever is
     /// asked of the store afterwards is answered with [`StoreError::Closed`].
     ///
@@ -417,23 +426,24 @@ mod tests {
         store.commit(&vec![Mutation::Cursor(41)]).await.unwrap();
         store.close().await.unwrap();
         let place = Directory::acquire(directory.path()).unwrap();
-        let first = include_str!("migrations/0001_profile.sql");
+        let with = |next: &'static str| [connection::MIGRATIONS, &[next]].concat();
+        let known = i64::try_from(connection::MIGRATIONS.len()).unwrap();
         let mut writer = connection::open(&place.database(), &key(), connection::Mode::Write).await.unwrap();
 
         // One that fails half way: nothing is changed, the copy stays and is a whole store.
-        let broken = [first, "CREATE TABLE later (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);"];
+        let broken = with("CREATE TABLE later (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);");
         assert!(connection::migrate_to(&mut writer, &place, &broken).await.is_err());
         let copy = tempfile::tempdir().unwrap();
         std::fs::copy(place.backup(), copy.path().join("store.db")).unwrap();
         let restored = Store::open(Directory::acquire(copy.path()).unwrap(), &key()).await.unwrap();
         assert_eq!(restored.load().await.unwrap().cursor, 41);
         let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *writer).await.unwrap();
-        assert_eq!(version, 1);
+        assert_eq!(version, known);
 
-        let good = [first, "CREATE TABLE later (x INTEGER) STRICT;"];
+        let good = with("CREATE TABLE later (x INTEGER) STRICT;");
         connection::migrate_to(&mut writer, &place, &good).await.unwrap();
         let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *writer).await.unwrap();
-        assert_eq!(version, 2);
+        assert_eq!(version, known + 1);
         assert!(!place.backup().exists(), "old keys must not stay in a copy");
     }
 }

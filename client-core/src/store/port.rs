@@ -45,6 +45,8 @@ pub struct Snapshot {
     /// Outgoing messages that are `Accepted` or `Stored`: those that a receipt may still be about.
     /// The newest 10,000 of each contact are enough.
     pub sent: Vec<SentMessage>,
+    /// Whether typing is told and shown.
+    pub typing_notices: bool,
 }
 
 /// An outgoing message that a receipt may be about.
@@ -228,6 +230,8 @@ pub enum Mutation {
     SendLog(SendLogEntry),
     /// Repair is over for this message.
     SendLogDone(MessageId),
+    /// Whether typing is told and shown.
+    TypingNotices(bool),
     /// Drops dedup entries and send log before this time, in milliseconds since 1970.
     ForgetBefore(u64),
 }
@@ -255,6 +259,7 @@ impl std::fmt::Debug for Mutation {
             Self::UndecryptableDone(message) => write!(f, "UndecryptableDone({message})"),
             Self::SendLog(entry) => write!(f, "{entry:?}"),
             Self::SendLogDone(message) => write!(f, "SendLogDone({message})"),
+            Self::TypingNotices(enabled) => write!(f, "TypingNotices({enabled})"),
             Self::ForgetBefore(time) => write!(f, "ForgetBefore({time})"),
         }
     }

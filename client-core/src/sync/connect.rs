@@ -436,6 +436,7 @@ impl<R: CryptoRng> Engine<R> {
         // What was not acknowledged comes again, what was not stored is sent again.
         self.inbox.held.clear();
         self.outbox.forget_in_flight();
+        self.forget_typing();
     }
 
     /// Tells a change of the connection.

@@ -30,6 +30,11 @@ impl Draft {
         self.commit.push(mutation);
     }
 
+    /// Whether the step has anything to commit.
+    pub(super) fn has_changes(&self) -> bool {
+        !self.commit.is_empty() || !self.sessions.is_empty() || !self.chats.is_empty() || self.prekeys || self.cursor
+    }
+
     pub(super) fn emit(&mut self, event: ClientEvent) {
         self.effects.push(Effect::Emit(event));
     }

@@ -19,6 +19,7 @@ use super::receipts::Sent;
 use super::repair::Repairs;
 use super::tokens::TokenState;
 use super::types::{Command, Effect, EngineError, Input, Step};
+use super::whispers::Whispers;
 use crate::crypto::{LocalDevice, PeerSessions, Prekeys};
 use crate::model::{ClientEvent, Connection};
 use crate::store::port::{ChatState, Mutation, Snapshot};
@@ -59,6 +60,7 @@ pub struct Engine<R> {
     pub(super) inbox: Inbox,
     pub(super) sent: Sent,
     pub(super) repairs: Repairs,
+    pub(super) whispers: Whispers,
     housekeeping_at: u64,
     told_queued: u64,
     told_wake: Option<u64>,
@@ -96,6 +98,7 @@ impl<R: CryptoRng> Engine<R> {
             inbox: Inbox::new(snapshot.cursor, snapshot.seen),
             sent: Sent::new(snapshot.sent, snapshot.send_log),
             repairs: Repairs::new(snapshot.undecryptable),
+            whispers: Whispers::new(snapshot.typing_notices),
             housekeeping_at: now,
             told_wake: None,
             rng,
@@ -109,7 +112,11 @@ impl<R: CryptoRng> Engine<R> {
         self.notice_jump(before);
         match input {
             Input::GoOnline => self.go_online(),
-            Input::GoOffline => self.go_offline(),
+            Input::GoOffline => {
+                // The last moment at which counters of whispers are kept without another reason.
+                self.draft.sessions.extend(self.whispers.take_unsaved());
+                self.go_offline();
+            }
             Input::Tick => {}
             Input::SocketOpened(socket) => self.socket_opened(socket),
             Input::SocketFailed(socket, failure) => self.socket_failed(socket, failure),
@@ -143,6 +150,14 @@ impl<R: CryptoRng> Engine<R> {
             Command::MarkRead { peer, messages } => self.mark_read(&peer, messages),
             Command::SetVerified(peer) => self.set_verified(&peer),
             Command::AcceptKey(peer) => self.accept_key(&peer),
+            Command::Typing { peer, typing } => {
+                self.type_to(&peer, typing);
+                Ok(())
+            }
+            Command::SetTypingNotices(enabled) => {
+                self.set_typing_notices(enabled);
+                Ok(())
+            }
             Command::LogOut => {
                 self.forget_tokens();
                 self.go_offline();
@@ -173,7 +188,7 @@ impl<R: CryptoRng> Engine<R> {
                     self.refused(error.code, 0);
                 }
             }),
-            FrameKind::Whispered => codec::decode(body).map(|_: Whispered| ()),
+            FrameKind::Whispered => codec::decode(body).map(|whispered: Whispered| self.whispered(&whispered)),
             // Any frame is a sign of life.
             FrameKind::Pong => codec::decode(body).map(|_: Pong| ()),
             // Of a later version (FRAME-3).
@@ -201,6 +216,7 @@ impl<R: CryptoRng> Engine<R> {
     /// Does everything that can be done now, whatever made it possible.
     fn proceed(&mut self) {
         self.tick_link();
+        self.tick_whispers();
         self.keep_house();
         self.take_held();
         self.queue_receipts();
@@ -233,6 +249,9 @@ impl<R: CryptoRng> Engine<R> {
     fn finish(&mut self) -> Step {
         self.show_connection();
         let mut draft = std::mem::take(&mut self.draft);
+        if draft.has_changes() {
+            draft.sessions.extend(self.whispers.take_unsaved());
+        }
         for device in &draft.sessions {
             let bytes = self.sessions.get(device).map(PeerSessions::to_bytes);
             draft.commit.push(Mutation::Sessions(*device, bytes));
@@ -271,6 +290,7 @@ impl<R: CryptoRng> Engine<R> {
                 self.jobs.next_wake(self.now),
                 self.outbox.next_wake(self.now),
                 self.repairs.next_wake(self.now),
+                self.whispers.next_wake(),
             ]);
         }
         // A time that has passed brought nothing to do: no reason to wake again and again.

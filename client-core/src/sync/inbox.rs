@@ -221,6 +221,7 @@ impl<R: CryptoRng> Engine<R> {
     /// Puts a message of the other person into the timeline.
     fn show(&mut self, origin: &Origin, content: &Content, shown: MessageContent) {
         self.know_sender(origin);
+        self.types_no_more(&origin.name);
         let state = self.chat(origin.chat);
         let position = order::place(state, origin.device, content.counter);
         order::follow(state, &content.parents, content.message);

@@ -123,6 +123,7 @@ impl<R: CryptoRng> Engine<R> {
         };
         self.draft.keep(Mutation::Message(view.clone()));
         self.draft.emit(ClientEvent::Message(view));
+        self.whispers.wrote(&peer);
         self.queue(peer, message, TYPE_TEXT, codec::encode(&Text { text }), true);
         Ok(())
     }

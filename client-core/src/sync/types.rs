@@ -92,6 +92,16 @@ pub enum Command {
     SetVerified(AccountName),
     /// The changed key of a contact is accepted (unverified): sending goes on.
     AcceptKey(AccountName),
+    /// Somebody types for this person, or has taken away what was typed. May be given at every
+    /// key: how often it is told, and whether at all, is the engine's affair.
+    Typing {
+        /// For whom.
+        peer: AccountName,
+        /// Whether there is something to be sent.
+        typing: bool,
+    },
+    /// Whether typing is told to others, and theirs shown.
+    SetTypingNotices(bool),
     /// The account was logged out at the relay: forget the tokens and stay offline.
     LogOut,
 }
@@ -105,6 +115,8 @@ impl std::fmt::Debug for Command {
             Self::MarkRead { peer, messages } => write!(f, "MarkRead({peer}, {} messages)", messages.len()),
             Self::SetVerified(peer) => write!(f, "SetVerified({peer})"),
             Self::AcceptKey(peer) => write!(f, "AcceptKey({peer})"),
+            Self::Typing { peer, typing } => write!(f, "Typing({peer}, {typing})"),
+            Self::SetTypingNotices(enabled) => write!(f, "SetTypingNotices({enabled})"),
             Self::LogOut => f.write_str("LogOut"),
         }
     }

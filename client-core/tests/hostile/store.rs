@@ -218,6 +218,7 @@ fn snapshot(life: &Life, parts: &[Vec<u8>; 9]) -> Snapshot {
             sent_at: NOW,
         }],
         sent: vec![],
+        typing_notices: true,
     }
 }
 

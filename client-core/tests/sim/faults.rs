@@ -14,6 +14,8 @@ pub struct Faults {
     pub refusals: u64,
     /// The relay delivers something twice, under two positions.
     pub duplicates: u64,
+    /// The relay loses whispers, repeats them and brings old ones again.
+    pub whisper_chaos: u64,
 }
 
 impl Faults {
@@ -28,6 +30,7 @@ impl Faults {
         connect_fails: 0,
         refusals: 0,
         duplicates: 0,
+        whisper_chaos: 0,
     };
 }
 
@@ -47,6 +50,7 @@ pub enum Sabotage {
 #[derive(Debug, Clone, Copy)]
 pub enum Action {
     Write { from: usize, to: usize },
+    Type { from: usize, to: usize },
     Online(usize),
     Offline(usize),
     Read(usize),

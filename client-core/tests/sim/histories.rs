@@ -22,6 +22,7 @@ fn play(seed: u64, sabotage: Sabotage) -> World {
         connect_fails: scale(150),
         refusals: scale(100),
         duplicates: scale(100),
+        whisper_chaos: scale(600),
     };
     let people = 2 + dice.below(2) as usize;
     let mut world = World::new(seed, people, faults);
@@ -31,6 +32,9 @@ fn play(seed: u64, sabotage: Sabotage) -> World {
         let from = dice.below(people as u64) as usize;
         let to = (from + 1 + dice.below(people as u64 - 1) as usize) % people;
         let at = dice.below(hours);
+        for key in 0..dice.below(4) {
+            world.act_at(at.saturating_sub(key * 1500), Action::Type { from, to });
+        }
         // Often several in a row.
         for n in 0..1 + dice.below(3) {
             world.act_at(at + n * dice.below(300), Action::Write { from, to });
@@ -104,7 +108,7 @@ fn play_all(seeds: Vec<u64>) {
 #[test]
 fn each_broken_rule_is_noticed() {
     for sabotage in [Sabotage::EffectsBeforeCommit, Sabotage::NoDedup, Sabotage::EncryptAgain] {
-        let noticed = (1..=100).find(|seed| !play(*seed, sabotage).complaints.is_empty());
+        let noticed = (1..=500).find(|seed| !play(*seed, sabotage).complaints.is_empty());
         assert!(noticed.is_some(), "{sabotage:?} goes unnoticed");
         eprintln!("{sabotage:?} is noticed in history {}", noticed.unwrap_or(0));
     }

@@ -23,4 +23,5 @@ mod rules;
 mod solo;
 mod store;
 mod trust;
+mod whispers;
 mod world;

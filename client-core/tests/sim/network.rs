@@ -71,6 +71,13 @@ impl World {
                     known.heard.entry(view.peer).or_default().push(view.id);
                 }
             }
+            ClientEvent::Typing { peer, typing } => {
+                let known = &mut self.clients[client];
+                let changed = if typing { known.typing.insert(peer.clone()) } else { known.typing.remove(&peer) };
+                if !changed {
+                    self.complaints.push(format!("{peer} is told twice to be typing: {typing}"));
+                }
+            }
             ClientEvent::Delivery { message, delivery: Delivery::Failed(code), .. } => {
                 self.complaints.push(format!("{message} failed: {code}"));
             }

@@ -69,6 +69,7 @@ impl Person {
             undecryptable: Default::default(),
             send_log: Default::default(),
             messages: Default::default(),
+            typing_notices: true,
         }
     }
 }

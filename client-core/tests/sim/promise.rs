@@ -50,6 +50,11 @@ impl World {
         if !settled {
             self.complaints.push("the world does not come to rest".into());
         }
+        // Whatever was told of typing is over by itself, and nothing else waits for it.
+        self.rest(20_000);
+        for client in self.clients.iter().filter(|client| !client.typing.is_empty()) {
+            self.complaints.push(format!("{} still sees {:?} typing", client.store.name, client.typing));
+        }
     }
 
     /// Once everybody has written to everybody in a world at rest, two devices send in the same

@@ -9,8 +9,10 @@ use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};
 use susurro_client_core::store::port::Tokens;
 use susurro_client_core::sync::{Answer, Request, RequestFailure};
-use susurro_protocol::command::{Ack, Ping, Send};
-use susurro_protocol::event::{Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
+use susurro_protocol::command::{Ack, Ping, Send, Whisper};
+use susurro_protocol::event::{
+    Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored, Whispered,
+};
 use susurro_protocol::frame::{FrameKind, RawFrame};
 use susurro_protocol::handshake::{RESTORATION, ReceivedHello, SessionPair, Welcome, refuse};
 use susurro_protocol::keys::DeviceList;
@@ -51,6 +53,10 @@ pub struct Relay {
     pub ciphertext_max: u32,
     /// Per mille of deposits that are delivered twice.
     pub duplicates: u64,
+    /// Per mille of whispers that are lost, that come twice, and after which old ones come again.
+    pub whisper_chaos: u64,
+    /// Every whisper that was ever forwarded or lost, and to whom.
+    pub whispers: Vec<(DeviceId, Whispered)>,
     /// Deliveries that were acknowledged since the last look.
     pub acknowledged: Vec<(DeviceId, Deliver)>,
     /// Message identifiers that came with other contents than before.
@@ -93,6 +99,8 @@ impl Relay {
             refusals: 0,
             ciphertext_max: 65_536,
             duplicates: 0,
+            whisper_chaos: 0,
+            whispers: Vec::new(),
             acknowledged: Vec::new(),
             reused: Vec::new(),
             serial: 0,
@@ -195,6 +203,7 @@ impl Relay {
         };
         match frame.kind() {
             FrameKind::Ack => self.ack(conn, device, codec::decode(frame.body()).unwrap(), &mut out),
+            FrameKind::Whisper => self.whisper(device, codec::decode(frame.body()).unwrap(), &mut out),
             FrameKind::Send => self.deposit(conn, device, frame.body(), now, &mut out),
             FrameKind::Ping => {
                 let ping: Ping = codec::decode(frame.body()).unwrap();
@@ -299,6 +308,34 @@ impl Relay {
                 }
             }
             Err(rejected) => self.send(conn, FrameKind::Rejected, &rejected, out),
+        }
+    }
+
+    fn whisper(&mut self, from: DeviceId, whisper: Whisper, out: &mut Vec<Out>) {
+        let sender = self.devices[&from].account;
+        for deposit in whisper.deposits {
+            let whispered =
+                Whispered { chat: whisper.chat, sender, sender_device: from, ciphertext: deposit.ciphertext };
+            self.whispers.push((deposit.device, whispered.clone()));
+            if !self.dice.chance(self.whisper_chaos) {
+                self.forward(deposit.device, &whispered, out);
+            }
+            while self.dice.chance(self.whisper_chaos) {
+                // One of before, or this one again.
+                let (to, old) = self.whispers[self.dice.below(self.whispers.len() as u64) as usize].clone();
+                self.forward(to, &old, out);
+            }
+        }
+    }
+
+    /// Forwards a whisper when its device is connected.
+    pub fn forward(&mut self, device: DeviceId, whispered: &Whispered, out: &mut Vec<Out>) {
+        let open = self.connections.iter().find(|(_, connection)| {
+            connection.sent.is_some() && connection.session.as_ref().is_some_and(|(_, d)| *d == device)
+        });
+        if let Some((conn, _)) = open {
+            let conn = *conn;
+            self.send(conn, FrameKind::Whispered, whispered, out);
         }
     }
 

@@ -28,6 +28,7 @@ pub struct Store {
     pub undecryptable: BTreeMap<MessageId, Undecryptable>,
     pub send_log: BTreeMap<MessageId, SendLogEntry>,
     pub messages: BTreeMap<(ChatId, MessageId), MessageView>,
+    pub typing_notices: bool,
 }
 
 impl Store {
@@ -57,6 +58,7 @@ impl Store {
             undecryptable: self.undecryptable.values().cloned().collect(),
             send_log: self.send_log.values().cloned().collect(),
             sent: sent.collect(),
+            typing_notices: self.typing_notices,
         }
     }
 
@@ -70,6 +72,7 @@ impl Store {
         match mutation {
             Mutation::Tokens(tokens) => self.tokens = tokens,
             Mutation::Cursor(cursor) => self.cursor = cursor,
+            Mutation::TypingNotices(enabled) => self.typing_notices = enabled,
             Mutation::Prekeys(bytes) => self.prekeys = bytes,
             Mutation::Sessions(device, Some(bytes)) => drop(self.sessions.insert(device, bytes)),
             Mutation::Sessions(device, None) => drop(self.sessions.remove(&device)),

@@ -98,6 +98,8 @@ pub struct Client {
     pub taken: BTreeSet<MessageId>,
     /// Texts whose `Compose` became durable, by recipient, in order.
     pub written: BTreeMap<AccountName, Vec<(MessageId, String)>>,
+    /// Who is shown as typing.
+    pub typing: BTreeSet<AccountName>,
 }
 
 pub struct World {
@@ -125,6 +127,7 @@ impl World {
         let mut dice = Dice::new(seed);
         let mut relay = Relay::new(dice.roll());
         (relay.refusals, relay.duplicates) = (faults.refusals, faults.duplicates);
+        relay.whisper_chaos = faults.whisper_chaos;
         let clients = people()[..clients].iter().map(|person| Client {
             store: person.store(relay.register(person, START)),
             engine: None,
@@ -137,6 +140,7 @@ impl World {
             heard: BTreeMap::new(),
             taken: BTreeSet::new(),
             written: BTreeMap::new(),
+            typing: BTreeSet::new(),
         });
         let clients = clients.collect();
         let mut world = Self {
@@ -254,6 +258,7 @@ impl World {
 
     pub fn act(&mut self, action: Action) {
         if let Action::Write { from: client, .. }
+        | Action::Type { from: client, .. }
         | Action::Read(client)
         | Action::Online(client)
         | Action::Offline(client) = action
@@ -266,6 +271,10 @@ impl World {
         self.log(|| format!("{action:?}"));
         match action {
             Action::Write { from, to } => self.write(from, to),
+            Action::Type { from, to } => {
+                let peer = people()[to].name.clone();
+                self.feed(from, Input::Command(Command::Typing { peer, typing: true }));
+            }
             Action::Online(client) => {
                 self.clients[client].wants_online = true;
                 self.feed(client, Input::GoOnline);
@@ -418,6 +427,7 @@ impl World {
         let known = &mut self.clients[client];
         known.incarnation += 1;
         known.timer = None;
+        known.typing.clear();
         match self.sabotage {
             Sabotage::NoDedup => known.store.seen.clear(),
             Sabotage::EncryptAgain => known.store.outbox.values_mut().for_each(|entry| entry.wire = None),

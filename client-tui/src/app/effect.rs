@@ -60,6 +60,13 @@ pub enum Effect {
         /// Comes back with the answer.
         ticket: u64,
     },
+    /// Something is typed for a person, or was taken away.
+    Typing {
+        /// For whom.
+        peer: AccountName,
+        /// Whether there is something to be sent.
+        typing: bool,
+    },
     /// Queue a failed message again.
     Retry(MessageId),
     /// Messages up to a position were shown.

@@ -70,6 +70,8 @@ pub(crate) enum Command {
     History(History),
     /// List the conversations
     Chats(Chats),
+    /// Print the settings of this profile, or change them
+    Settings(Settings),
     /// Print the safety number of a conversation: the same 60 digits on both sides
     ///
     /// Compare them with the other person over another way: in person, in a call. Then confirm with --confirm.
@@ -201,6 +203,26 @@ pub(crate) struct Chats {
     /// One JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Settings {
+    /// Whether others are told that you type, and you that they do, in the full screen [default when nothing was set: on]
+    ///
+    /// Who does not tell is not shown: one setting for both.
+    #[arg(long, value_name = "WHETHER", value_enum)]
+    pub(crate) typing: Option<Switch>,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// Yes
+    On,
+    /// No
+    Off,
 }
 
 #[derive(Args, Debug)]

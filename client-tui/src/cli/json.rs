@@ -56,6 +56,11 @@ pub(crate) fn chat(summary: &ChatSummary) -> String {
     })
 }
 
+/// The settings of a profile as a line.
+pub(crate) fn settings(typing: bool) -> String {
+    line(&Settings { v: VERSION, kind: "settings", typing })
+}
+
 /// A finding of `doctor` as a line.
 pub(crate) fn check(check: &Check) -> String {
     let (found, next) = match &check.outcome {
@@ -141,6 +146,14 @@ struct Last<'a> {
     preview: &'a str,
     at: u64,
     state: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Settings {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    typing: bool,
 }
 
 #[derive(Serialize)]

@@ -20,6 +20,7 @@ mod register;
 mod screen;
 mod secrets;
 mod send;
+mod settings;
 pub(crate) mod signal;
 mod sync;
 mod verify;
@@ -89,6 +90,7 @@ fn execute(arguments: &Arguments, profile: Option<&Path>, texts: &Arc<Texts>) ->
         Some(Command::Recv(options)) => recv::run(&context(false)?, options),
         Some(Command::History(options)) => history::run(&context(false)?, options),
         Some(Command::Chats(options)) => chats::run(&context(false)?, options),
+        Some(Command::Settings(options)) => settings::run(&context(false)?, options),
         Some(Command::Verify(options)) => verify::run(&context(false)?, options),
         Some(Command::Doctor(options)) => doctor::run(&context(false)?, options),
         Some(Command::Demo(options)) => demo::run(texts, options.script, options.server.as_deref()),
@@ -110,6 +112,7 @@ fn headline(command: Option<&Command>) -> Key {
         Some(Command::Recv(_)) => key!("cli-failed-recv"),
         Some(Command::History(_)) => key!("cli-failed-history"),
         Some(Command::Chats(_)) => key!("cli-failed-chats"),
+        Some(Command::Settings(_)) => key!("cli-failed-settings"),
         Some(Command::Verify(_)) => key!("cli-failed-verify"),
         Some(Command::Doctor(_)) => key!("cli-failed-doctor"),
         Some(Command::Demo(_)) => key!("cli-failed-demo"),

@@ -132,6 +132,7 @@ async fn perform(client: &Client, effect: Effect) -> Option<Msg> {
             let queued = client.queue(peer.as_str(), &text).await;
             Some(queued.map_or_else(|error| Msg::SendFailed { ticket, error }, |message| Msg::Sent { ticket, message }))
         }
+        Effect::Typing { peer, typing } => or_failed(client.typing(peer.as_str(), typing).await),
         Effect::Retry(id) => or_failed(client.retry(id).await),
         Effect::MarkRead { peer, up_to } => or_failed(client.mark_read(peer.as_str(), up_to).await),
         Effect::LoadSafety(peer) => {

@@ -123,8 +123,11 @@ fn composer(frame: &mut Frame, parts: &Layout, model: &Model, theme: Theme, home
         return;
     }
     let focused = home.focus == Focus::Composer;
-    let title = model.text_with(key!("composer-title"), &[("name", open.peer.as_str().into())]);
-    let style = theme.style(if focused { Role::Strong } else { Role::Quiet });
+    // The line under the newest message: who types is about to write there.
+    let types = home.typing.contains(&open.peer);
+    let title = if types { key!("composer-typing") } else { key!("composer-title") };
+    let title = model.text_with(title, &[("name", open.peer.as_str().into())]);
+    let style = theme.style(if focused || types { Role::Strong } else { Role::Quiet });
     let columns = usize::from(parts.rule.width);
     frame.render_widget(Paragraph::new(separator(&title, columns, style)), parts.rule);
     if !focused && open.composer.is_blank() {

@@ -57,7 +57,13 @@ fn conversation<'a>(model: &Model, theme: Theme, home: &Home, chat: &ChatSummary
     let selected = home.selected.as_ref() == Some(name);
     let open = home.open.as_ref().is_some_and(|open| open.peer == *name);
     let trust = words::trust(model, chat.contact.trust);
-    let time = chat.last.as_ref().map(|last| words::short(model, last.at)).unwrap_or_default();
+    let types = home.typing.contains(name);
+    // In a low window there is no second row to say it in words.
+    let time = match &chat.last {
+        _ if types => "…".to_owned(),
+        Some(last) => words::short(model, last.at),
+        None => String::new(),
+    };
     let unread = if chat.unread > 0 { format!("({}) ", chat.unread.min(9999)) } else { String::new() };
     let start = format!("{} ", if open { "›" } else { " " });
     let end = format!(" {unread}{time}");
@@ -79,8 +85,9 @@ fn conversation<'a>(model: &Model, theme: Theme, home: &Home, chat: &ChatSummary
             span.style = span.style.add_modifier(Modifier::REVERSED);
         }
     }
-    let preview = match home.drafts.get(name).filter(|draft| !draft.trim().is_empty() && !open) {
+    let preview = match home.drafts.get(name).filter(|_| !types).filter(|draft| !draft.trim().is_empty() && !open) {
         Some(draft) => model.text_with(key!("list-draft"), &[("text", sanitize::line(draft).into())]),
+        None if types => model.text(key!("list-typing")),
         None => chat.last.as_ref().map(|last| preview(model, last)).unwrap_or_default(),
     };
     let second = Line::styled(format!("  {}", truncate(&preview, columns.saturating_sub(2))), theme.style(Role::Quiet));

@@ -18,6 +18,7 @@ from . import (
     passwords,
     primitives,
     safety_number,
+    whispers,
 )
 from .errors import Refused
 from .pqxdh import Agreed, InitialHeader, check_initiator, initiate, respond
@@ -61,7 +62,7 @@ def unhex(text: str) -> bytes:
 
 STRUCTURES: dict[str, Structure] = {
     one.title: one
-    for module in (frames, keys, contents)
+    for module in (frames, keys, contents, whispers)
     for one in vars(module).values()
     if isinstance(one, Structure) and one.title != "Frame"
 }
@@ -448,7 +449,7 @@ def _(given):
 @operation("ratchet.root_step")
 def _(given):
     made = root_step(unhex(given.root_key), unhex(given.private), unhex(given.public))
-    return dict(zip(("root_key", "chain_key", "next_header_key"), made))
+    return dict(zip(("root_key", "chain_key", "next_header_key", "whisper_key"), made))
 
 
 @operation("ratchet.chain_step")
@@ -467,6 +468,27 @@ def _(given):
         unhex(given.padded),
     )
     return {"body_key": body_key, "header": header, "body": body}
+
+
+@operation("whisper.seal")
+def _(given):
+    sealed = whispers.seal(unhex(given.whisper_key), unhex(given.ad), unhex(given.random), unhex(given.padded))
+    return {"whisper": sealed}
+
+
+@operation("whisper.open")
+def _(given):
+    signal = whispers.open_(unhex(given.whisper_key), unhex(given.ad), unhex(given.whisper))
+    return {"signal": whispers.Signal.encode(**vars(signal))}
+
+
+@operation("signal.read")
+def _(given):
+    signal = whispers.Signal.decode(unhex(given.bytes), "malformed-body")
+    body = whispers.read_body(signal)
+    if body is None:
+        return {"fields": signal, "body": {"unknown": signal.kind}}
+    return {"fields": signal, "body": {"structure": whispers.BODIES[signal.kind].title, "fields": body}}
 
 
 @operation("envelope.read")
@@ -532,7 +554,14 @@ def _step(people: dict[str, _Person], step: SimpleNamespace, now: int) -> dict:
             raise Refused("internal", "a ratchet key is given exactly where a sending chain begins")
         envelope = session.encrypt(unhex(step.content), unhex(step.random), ratchet and unhex(ratchet))
         return {"envelope": envelope, "sends": session.transcript}
+    if step.do == "whisper":
+        peer, their = person.with_(people[step.to]), people[step.to].certificate
+        return {"whisper": peer.whisper(their, unhex(step.chat), unhex(step.signal), unhex(step.random))}
     peer = person.with_(people[getattr(step, "from")])
+    if step.do == "hear":
+        their = people[getattr(step, "from")].certificate
+        signal = peer.hear(their, unhex(step.chat), unhex(step.whisper))
+        return {"signal": whispers.Signal.encode(**vars(signal))}
     their = people[getattr(step, "from")].certificate
     content = open_ciphertext(person, peer, their, unhex(step.envelope), getattr(step, "at", now))
     return {"content": content, "sends": peer.sending and peer.sending.transcript}

@@ -5,8 +5,9 @@ The state is changed in place. A caller works on a copy (`copy.deepcopy`) and ke
 
 import struct
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
-from . import primitives
+from . import primitives, whispers
 from .errors import Refused
 from .limits import (
     CIPHERTEXT_MAX,
@@ -66,6 +67,8 @@ class Chain:
     received: int = 0
     # n: (message key, seconds since 1970 when it was skipped)
     skipped: dict[int, tuple[bytes, float]] = field(default_factory=dict)
+    whisper_key: bytes | None = None  # of the present chain alone (WKEY-3)
+    heard: int = 0  # the highest counter of a whisper under it (SIGNAL-1)
     lost: set[int] = field(default_factory=set)  # numbers whose keys were deleted unused (RAT-3)
 
     def lose(self, number: int) -> None:
@@ -89,11 +92,12 @@ class Ratchet:
     sent: int = 0  # Ns
     sent_before: int = 0  # PN
     chains: list[Chain] = field(default_factory=list)  # receiving chains, the present one last
+    whisper_key: bytes | None = None  # of the chain of the last message sent (WKEY-2)
 
     @staticmethod
     def initiator(agreed: Agreed, own: bytes, their: bytes, signed_prekey: bytes, ratchet_private: bytes) -> "Ratchet":
         """The state of the side that starts; `own` and `their` are account id and device id, 32 bytes each."""
-        root, chain, next_header = root_step(agreed.root_key, ratchet_private, signed_prekey)
+        root, chain, next_header, whisper_key = root_step(agreed.root_key, ratchet_private, signed_prekey)
         return Ratchet(
             (agreed.transcript, own, their),
             root,
@@ -103,6 +107,7 @@ class Ratchet:
             chain,
             next_header,
             agreed.responder_header_key,
+            whisper_key=whisper_key,
         )
 
     @staticmethod
@@ -168,12 +173,30 @@ class Ratchet:
             raise Refused("tampered", "the tag of the body does not hold")
         return unpad(padded)
 
+    def whisper(self, chat: bytes, signal: bytes, random: bytes) -> bytes:
+        """A whisper with an encoded `Signal`; nothing changes (WKEY-2)."""
+        if self.whisper_key is None or (self.sending_key is not None and self.sent == 0):
+            raise Refused("no-session", "nothing was sent in this session yet (WKEY-2)")
+        padded = pad(signal)
+        return whispers.seal(self.whisper_key, self._associated_data(whispers.KIND, True) + chat, random, padded)
+
+    def hear(self, chat: bytes, data: bytes) -> SimpleNamespace:
+        """The signal of a whisper of the other side's present chain, or a refusal (WKEY-3, SIGNAL-1)."""
+        chain = self.chains[-1] if self.chains else None
+        if chain is None or chain.whisper_key is None:
+            raise Refused("no-session", "no chain to hear a whisper of")
+        signal = whispers.open_(chain.whisper_key, self._associated_data(whispers.KIND, False) + chat, data)
+        if signal.counter <= chain.heard:
+            raise Refused("duplicate", "a counter that is not above those before (SIGNAL-1)")
+        chain.heard = signal.counter
+        return signal
+
     def _send_step(self, ratchet_private: bytes) -> None:
         """The second half of DHRatchetHE, delayed until there is something to send (section 6.5)."""
         self.sent_before, self.sent = self.sent, 0
         self.sending_header_key = self.next_sending_header_key
         self.own_private = ratchet_private
-        self.root_key, self.sending_key, self.next_sending_header_key = root_step(
+        self.root_key, self.sending_key, self.next_sending_header_key, self.whisper_key = root_step(
             self.root_key, ratchet_private, self.their_public
         )
 
@@ -211,10 +234,10 @@ class Ratchet:
         self._check_skips(number + (0 if present is None else previous - received))
         if present is not None:
             self._skip_to(present, previous, now)
-            present.key = None
+            present.key = present.whisper_key = None
         self.their_public = ratchet_key
-        root, chain_key, next_header = root_step(self.root_key, self.own_private, ratchet_key)
-        chain = Chain(self.next_receiving_header_key, chain_key, ratchet_key)
+        root, chain_key, next_header, whisper_key = root_step(self.root_key, self.own_private, ratchet_key)
+        chain = Chain(self.next_receiving_header_key, chain_key, ratchet_key, whisper_key=whisper_key)
         self.root_key, self.next_receiving_header_key = root, next_header
         self.sending_key = None
         self.chains = (self.chains + [chain])[-RECEIVING_CHAINS_MAX:]
@@ -264,10 +287,10 @@ class Ratchet:
         return be16(SUITE) + transcript + parties + bytes([PROTOCOL_VERSION, kind])
 
 
-def root_step(root_key: bytes, own_private: bytes, their_public: bytes) -> tuple[bytes, bytes, bytes]:
-    """KDF_RK_HE: new root key, chain key, next header key."""
-    keys = hkdf(root_key, x25519(own_private, their_public, "weak-key"), b"susurro/v1/ratchet-root\0", 96)
-    return keys[:32], keys[32:64], keys[64:]
+def root_step(root_key: bytes, own_private: bytes, their_public: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """KDF_RK_HE: new root key, chain key, next header key, and the whisper key of the chain (section 17.2)."""
+    keys = hkdf(root_key, x25519(own_private, their_public, "weak-key"), b"susurro/v1/ratchet-root\0", 128)
+    return keys[:32], keys[32:64], keys[64:96], keys[96:]
 
 
 def chain_step(chain_key: bytes) -> tuple[bytes, bytes]:

@@ -2,8 +2,9 @@
 
 import copy
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
-from . import primitives
+from . import primitives, whispers
 from .errors import Refused
 from .keys import Bundle, Certificate
 from .limits import GENERATION_CLAIM_MAX, GENERATION_STEP_MAX, RECEIVE_ONLY_SESSIONS_MAX
@@ -105,6 +106,24 @@ class PeerSessions:
         if envelope.initial is not None:
             raise Refused("tampered", "the session of this initial header does not open the message behind it")
         raise Refused("no-session", "no session here opens this message")
+
+    def whisper(self, certificate: Certificate, chat: bytes, signal: bytes, random: bytes | None = None) -> bytes:
+        """A whisper in the session that sends (WKEY-2)."""
+        if self.sending is None or self.sending.certificate_hash != certificate.hash:
+            raise Refused("no-session", "no session with this device sends")
+        return self.sending.ratchet.whisper(chat, signal, random or primitives.random(24))
+
+    def hear(self, certificate: Certificate, chat: bytes, data: bytes) -> SimpleNamespace:
+        """The signal of a whisper in whichever session it belongs to, or a refusal (WKEY-3)."""
+        whispers.check(data)
+        for session in self.all():
+            if session.certificate_hash == certificate.hash:  # SEL-3
+                try:
+                    return session.ratchet.hear(chat, data)
+                except Refused as refused:
+                    if refused.name != "no-session":
+                        raise
+        raise Refused("no-session", "no present chain opens this whisper")
 
     def open_first(
         self,

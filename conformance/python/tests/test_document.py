@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from susurro import contents, errors, frames, keys, limits
+from susurro import contents, errors, frames, keys, limits, whispers
 from susurro.handshake import ClientHandshake, session_keys, transcript_of
 from susurro.identifiers import account_id
 from susurro.padding import padded_length
@@ -79,7 +79,7 @@ class Tables(unittest.TestCase):
     def test_structures(self):
         declared = {
             one.title: one
-            for module in (frames, keys, contents)
+            for module in (frames, keys, contents, whispers)
             for one in vars(module).values()
             if hasattr(one, "title")
         }

@@ -7,9 +7,10 @@ use rand_core::UnwrapErr;
 use susurro_client_core::crypto::{AccountKey, LocalDevice, PeerSessions, Prekeys};
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::content::{Body, Content, RECEIPT_STORED, Receipt, Resent, TYPE_RECEIPT, TYPE_TEXT, Text};
-use susurro_protocol::event::Deliver;
+use susurro_protocol::event::{Deliver, Whispered};
 use susurro_protocol::keys::{DeviceCertificate, DeviceList};
 use susurro_protocol::rest::{AUTH_SCHEME, PublishKeys, StretchParams};
+use susurro_protocol::signal::Signal;
 use susurro_protocol::{AccountId, ChatId, DeviceId, MessageId, codec};
 
 use super::relay::{Relay, World, now};
@@ -177,6 +178,19 @@ impl Peer {
         *sessions = next;
         relay.world().open_chat(self.account(), account);
         Ok(self.delivery(content.message, content.chat, envelope))
+    }
+
+    /// Encrypts a signal as a whisper of this person, who has sent something before.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn whisper(&mut self, relay: &Relay, to: &str, signal: &Signal) -> Result<Whispered, Stop> {
+        let certificate = certificate_of(relay, to)?;
+        let chat = ChatId::direct(&self.account(), &certificate.body().account);
+        let sessions = self.sessions.entry(certificate.body().device).or_default();
+        let ciphertext = sessions.whisper_to(&certificate, &chat, signal, &mut rng()).map_err(fault)?;
+        Ok(Whispered { chat, sender: self.account(), sender_device: self.id(), ciphertext: ciphertext.into() })
     }
 
     /// Any bytes as a delivery of this person, without a position.

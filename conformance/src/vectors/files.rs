@@ -34,6 +34,7 @@ pub const TEXTS: &[(&str, &str)] = files!(
     "padding",
     "safety-numbers",
     "contents",
+    "whispers",
     "malformed",
 );
 

@@ -13,7 +13,7 @@ use susurro_protocol::frame::RawFrame;
 use susurro_protocol::handshake::{Hello, ReceivedHello, Welcome, refusal};
 use susurro_protocol::keys::{self, DeviceCertificate, DeviceList, Prekey, PrekeyKind};
 use susurro_protocol::signed::SignedBytes;
-use susurro_protocol::{AccountName, ErrorCode, MessageId, command, content, event, rest};
+use susurro_protocol::{AccountName, ErrorCode, MessageId, command, content, event, rest, signal};
 
 use super::people;
 
@@ -181,10 +181,19 @@ fn content(input: &[u8]) {
     structure::<content::Receipt>(input);
     structure::<content::Repair>(input);
     structure::<content::Resent>(input);
+    structure::<signal::Signal>(input);
+    structure::<signal::Typing>(input);
     if let Ok(content) = decode::<content::Content>(input) {
         let known = (content::TYPE_TEXT..=content::TYPE_RESENT).contains(&content.kind);
         match content.body() {
             Ok(body) => assert_eq!(matches!(body, content::Body::Unknown(_)), !known),
+            Err(_) => assert!(known),
+        }
+    }
+    if let Ok(signal) = decode::<signal::Signal>(input) {
+        let known = signal.kind == signal::SIGNAL_TYPING;
+        match signal.body() {
+            Ok(body) => assert_eq!(matches!(body, signal::SignalBody::Unknown(_)), !known),
             Err(_) => assert!(known),
         }
     }

@@ -13,6 +13,7 @@ use susurro_protocol::frame::{FrameKind, RawFrame};
 use susurro_protocol::handshake::{Hello, Welcome, refuse};
 use susurro_protocol::keys::{DeviceList, OneTimePrekey, PQ_PUBLIC_KEY_BYTES, Prekey, PrekeyBundle, PrekeyKind};
 use susurro_protocol::rest::{self, SignedText};
+use susurro_protocol::signal::{SIGNAL_TYPING, Signal, TYPING_STARTED, Typing};
 use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
 
 use super::people::{self, Handshake};
@@ -90,6 +91,8 @@ pub fn structures() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         one(&Receipt { state: content::RECEIPT_READ, messages: vec![message(1)], at: 1_790_000_000_000 }),
         one(&Repair { messages: vec![message(1)] }),
         one(&Resent { content: encode(&text_content()).into() }),
+        one(&signal()),
+        one(&typing()),
     ]
 }
 
@@ -211,6 +214,9 @@ fn contents() -> Vec<Sample> {
         sample("content", "later-type", encode(&with_body(77, vec![0xc0]))),
         sample("content", "text-body", text_content().body.as_slice().to_vec()),
         sample("content", "receipt-body", encode(&receipt)),
+        sample("content", "signal", encode(&signal())),
+        sample("content", "signal-later-type", encode(&Signal { kind: 77, ..signal() })),
+        sample("content", "typing", encode(&typing())),
     ]
 }
 
@@ -357,6 +363,14 @@ fn deliver() -> Deliver {
         stored_at: 1_790_000_000_000,
         ciphertext: vec![0xee; 40].into(),
     }
+}
+
+fn signal() -> Signal {
+    Signal { counter: 1_790_000_000_000, kind: SIGNAL_TYPING, body: encode(&typing()).into() }
+}
+
+fn typing() -> Typing {
+    Typing { state: TYPING_STARTED, seconds: 10 }
 }
 
 fn whisper() -> Whisper {

@@ -7,12 +7,17 @@ mod message_key;
 mod root_key;
 mod session;
 mod skipped;
+mod whisper_key;
 
 pub(crate) use chain_key::ChainKey;
 pub(crate) use header::{Header, HeaderKey, SEALED_HEADER_BYTES};
 pub(crate) use message_key::MessageKey;
-pub(crate) use root_key::RootKey;
-pub(crate) use session::{Binding, FirstKeys, HEADER_AD_BYTES, Opened, Parts, Session, body_ad};
+pub(crate) use root_key::{RootKey, RootStep};
+pub(crate) use session::{
+    Binding, FirstKeys, HEADER_AD_BYTES, Opened, Parts, Session, WHISPER_PREAMBLE, WhisperParts, body_ad, pad_signal,
+    unpad_signal,
+};
+pub(crate) use whisper_key::{WHISPER_AD_BYTES, WhisperKey};
 
 /// Bytes of the random value of each message.
 pub(crate) const NONCE_BYTES: usize = 24;

@@ -2,6 +2,7 @@
 
 mod binding;
 mod stored;
+mod whisper;
 
 use std::sync::Arc;
 
@@ -10,11 +11,15 @@ use zeroize::Zeroizing;
 
 use super::header::{Header, SEALED_HEADER_BYTES};
 use super::skipped::{SkippedKeys, Walk};
-use super::{CHAINS_MAX, ChainKey, HeaderKey, KEPT_MAX, MessageKey, NONCE_BYTES, RootKey, SKIP_MAX, TAG_BYTES};
+use super::{
+    CHAINS_MAX, ChainKey, HeaderKey, KEPT_MAX, MessageKey, NONCE_BYTES, RootKey, RootStep, SKIP_MAX, TAG_BYTES,
+    WhisperKey,
+};
 use crate::crypto::dh::DhSecret;
 use crate::crypto::error::{CryptoError, DecryptError};
 
 pub(crate) use binding::{Binding, HEADER_AD_BYTES, body_ad};
+pub(crate) use whisper::{WHISPER_PREAMBLE, WhisperParts, pad_signal, unpad_signal};
 
 /// What key agreement gives: the root key and the first header key of each side.
 pub(crate) struct FirstKeys {
@@ -35,6 +40,10 @@ struct ReceivingChain {
     chain_key: ChainKey,
     n: u32,
     skipped: SkippedKeys,
+    /// None in a state that was stored before there were whispers.
+    whisper: Option<WhisperKey>,
+    /// The highest counter of a whisper that was heard under it.
+    heard: u64,
 }
 
 /// A receiving chain that the sender has left: only its skipped messages can still come. Kept
@@ -67,6 +76,9 @@ pub(crate) struct Session {
     next_receiving_header: HeaderKey,
     /// Oldest first.
     former: Vec<Arc<FormerChain>>,
+    /// Of the chain of the last message that was sent, also when that chain is over: the other
+    /// side has it until it gets a message of the next.
+    whisper: Option<WhisperKey>,
 }
 
 /// The parts of an encrypted message.
@@ -104,17 +116,18 @@ impl Session {
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, CryptoError> {
         let ratchet = DhSecret::generate(rng);
-        let (root, chain_key, next_sending_header) = keys.root.step(&ratchet, &prekey)?;
+        let RootStep { root, chain: chain_key, next_header, whisper } = keys.root.step(&ratchet, &prekey)?;
         Ok(Self {
             binding: Arc::new(binding),
             root,
             remote_ratchet: Some(prekey),
             sending: Some(SendingChain { ratchet, header_key: keys.initiator_header, chain_key, n: 0 }),
-            next_sending_header,
+            next_sending_header: next_header,
             previous_length: 0,
             receiving: None,
             next_receiving_header: keys.responder_header,
             former: Vec::new(),
+            whisper: Some(whisper),
         })
     }
 
@@ -136,6 +149,7 @@ impl Session {
             receiving: None,
             next_receiving_header: keys.initiator_header,
             former: Vec::new(),
+            whisper: None,
         };
         // The handshake has just bound these keys to this message: if it does not open, it was
         // changed on the way.
@@ -268,7 +282,7 @@ impl Session {
         } else if missing > 0 {
             return Err(DecryptError::Malformed);
         }
-        let (root, chain_key, next_header) = match (next.sending.take(), prekey) {
+        let step = match (next.sending.take(), prekey) {
             (Some(sending), _) => {
                 next.previous_length = sending.n;
                 next.root.step(&sending.ratchet, &header.ratchet)?
@@ -277,10 +291,17 @@ impl Session {
             // Two new ratchet keys in a row, without one of ours between them: a copy again.
             (None, None) => return Err(DecryptError::NoSession),
         };
-        next.root = root;
+        next.root = step.root;
         next.remote_ratchet = Some(header.ratchet);
-        let header_key = std::mem::replace(&mut next.next_receiving_header, next_header);
-        let mut chain = ReceivingChain { header_key, chain_key, n: 0, skipped: SkippedKeys::default() };
+        let header_key = std::mem::replace(&mut next.next_receiving_header, step.next_header);
+        let mut chain = ReceivingChain {
+            header_key,
+            chain_key: step.chain,
+            n: 0,
+            skipped: SkippedKeys::default(),
+            whisper: Some(step.whisper),
+            heard: 0,
+        };
         let key = chain.advance(header.n, now)?;
         next.receiving = Some(chain);
         Ok((next, key))
@@ -302,10 +323,11 @@ impl Session {
     fn new_sending_chain(&mut self, rng: &mut dyn CryptoRng) -> Result<SendingChain, CryptoError> {
         let remote = self.remote_ratchet.ok_or(CryptoError::NoSession)?;
         let ratchet = DhSecret::generate(rng);
-        let (root, chain_key, next_header) = self.root.step(&ratchet, &remote)?;
-        self.root = root;
-        let header_key = std::mem::replace(&mut self.next_sending_header, next_header);
-        Ok(SendingChain { ratchet, header_key, chain_key, n: 0 })
+        let step = self.root.step(&ratchet, &remote)?;
+        self.root = step.root;
+        self.whisper = Some(step.whisper);
+        let header_key = std::mem::replace(&mut self.next_sending_header, step.next_header);
+        Ok(SendingChain { ratchet, header_key, chain_key: step.chain, n: 0 })
     }
 
     /// Deletes skipped keys that are too old, then the oldest that are too many.
@@ -355,9 +377,12 @@ impl Session {
                 chain_key: chain.chain_key.duplicate(),
                 n: chain.n,
                 skipped: chain.skipped.duplicate(),
+                whisper: chain.whisper.as_ref().map(WhisperKey::duplicate),
+                heard: chain.heard,
             }),
             next_receiving_header: self.next_receiving_header.duplicate(),
             former: self.former.clone(),
+            whisper: self.whisper.as_ref().map(WhisperKey::duplicate),
         }
     }
 }

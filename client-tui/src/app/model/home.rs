@@ -1,6 +1,6 @@
 //! The list of conversations and what is open of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use susurro_client_core::model::{ChatSummary, Connection, Trust};
 use susurro_protocol::AccountName;
@@ -52,6 +52,10 @@ pub struct Home {
     pub pending: Vec<Pending>,
     /// The last ticket given to a text on its way to the outbox.
     pub tickets: u64,
+    /// Who is typing.
+    pub typing: HashSet<AccountName>,
+    /// Whom the client was last told that something is typed for, and when.
+    pub told_typing: Option<(AccountName, u64)>,
     /// The local store failed: what to do.
     pub store_failed: Option<String>,
 }
@@ -71,6 +75,8 @@ impl Home {
             focus: Focus::List,
             pending: Vec::new(),
             tickets: 0,
+            typing: HashSet::new(),
+            told_typing: None,
             store_failed: None,
         }
     }

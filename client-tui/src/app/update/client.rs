@@ -81,6 +81,12 @@ fn happened(model: &mut Model, event: ClientEvent) -> Vec<Effect> {
             return effects;
         }
         ClientEvent::Trust { peer, trust } => return trust_changed(model, &peer, trust),
+        ClientEvent::Typing { peer, typing: true } => {
+            home.typing.insert(peer);
+        }
+        ClientEvent::Typing { peer, typing: false } => {
+            home.typing.remove(&peer);
+        }
         ClientEvent::NewContact(_) => return vec![Effect::LoadChats],
         ClientEvent::StoreFailed(what) => home.store_failed = Some(what),
         #[allow(unreachable_patterns, reason = "a later version of the client may tell more")]

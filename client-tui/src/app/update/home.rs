@@ -49,8 +49,34 @@ pub(super) fn typed(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         edit(model, |composer| {
             composer.input(key);
         });
+        return tell_typing(model);
     }
     Vec::new()
+}
+
+/// How long a client that was told of typing is left alone, in milliseconds. It tells the other
+/// person less often still.
+const TYPING_TOLD_FOR: u64 = 1_000;
+
+/// Tells the client that something is typed for the person of the open conversation, or is gone.
+fn tell_typing(model: &mut Model) -> Vec<Effect> {
+    let now = model.now;
+    let Some(home) = model.home_mut() else { return Vec::new() };
+    let Some(open) = &home.open else { return Vec::new() };
+    let peer = open.peer.clone();
+    let told = home.told_typing.take();
+    // What begins with a slash may become a command, which is for nobody else.
+    let is_message = !open.composer.is_blank() && !open.composer.text().starts_with('/');
+    if !is_message {
+        let was_told = told.is_some_and(|(whom, _)| whom == peer);
+        return if was_told { vec![Effect::Typing { peer, typing: false }] } else { Vec::new() };
+    }
+    if told.as_ref().is_some_and(|(whom, at)| *whom == peer && now.abs_diff(*at) < TYPING_TOLD_FOR) {
+        home.told_typing = told;
+        return Vec::new();
+    }
+    home.told_typing = Some((peer.clone(), now));
+    vec![Effect::Typing { peer, typing: true }]
 }
 
 /// Pasted text goes into the composer wherever the keys go, and is never sent by itself.
@@ -109,6 +135,8 @@ fn send(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(home) = model.home_mut() else { return Vec::new() };
+    // Sending says as much.
+    home.told_typing = None;
     home.tickets += 1;
     let ticket = home.tickets;
     home.pending.push(Pending { ticket, peer: peer.clone(), text: text.clone() });

@@ -31,6 +31,7 @@ mod sessions;
 mod steps;
 mod timing;
 mod tokens;
+mod whispers;
 
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ pub fn all() -> Vec<Check<Lanes>> {
         contents::checks(),
         counts::checks(),
         floods::checks(),
+        whispers::checks(),
     ];
     groups.into_iter().flatten().collect()
 }

@@ -219,6 +219,8 @@ impl Relay {
             // Last words, or a kind that the client does not know. It has to close by itself (SES-5): a relay that closed
             // first would not see how.
             FrameKind::Error => Vec::new(),
+            // Nobody is told of it: the person at the other end does not listen for whispers.
+            FrameKind::Whisper => Vec::new(),
             _ => {
                 self.object("FRAME-4: a frame that no client sends");
                 Vec::new()

@@ -16,6 +16,7 @@ mod ratchet;
 mod ratchet_attacks;
 mod small;
 mod structures;
+mod whispers;
 
 use serde_json::Value;
 use susurro_protocol::version::VERSION;
@@ -54,6 +55,7 @@ pub const FILES: &[(&str, Make)] = &[
     ("padding", small::padding),
     ("safety-numbers", small::safety_numbers),
     ("contents", content::file),
+    ("whispers", whispers::file),
     ("malformed", malformed::file),
 ];
 

@@ -131,11 +131,44 @@ impl Script {
         self.take(json!({ "do": "receive", "by": by, "from": from, "envelope": envelope, "at": at })).map(drop)
     }
 
+    /// Encrypts a signal; gives the whisper.
+    pub(super) fn whisper(&mut self, by: &str, to: &str, chat: &str, signal: &str) -> Made<String> {
+        let random = hex::encode(self.random.bytes::<24>());
+        let step = json!({ "do": "whisper", "by": by, "to": to, "chat": chat, "signal": signal, "random": random });
+        let told = self.take(step)?;
+        let whisper = told.get("whisper").and_then(Value::as_str).map(str::to_owned);
+        whisper.ok_or_else(|| Flaw { id: self.id.clone(), why: "no whisper came of a step".into() })
+    }
+
+    /// A signal that cannot be encrypted.
+    pub(super) fn cannot_whisper(&mut self, by: &str, to: &str, chat: &str, signal: &str, error: &str) {
+        let random = hex::encode([0; 24]);
+        self.steps
+            .push(json!({ "do": "whisper", "by": by, "to": to, "chat": chat, "signal": signal, "random": random }));
+        self.told.push(json!({ "error": error }));
+    }
+
+    /// Decrypts a whisper that holds this signal.
+    pub(super) fn hear(&mut self, by: &str, from: &str, chat: &str, whisper: &str, signal: &str) -> Made {
+        let told = self.take(json!({ "do": "hear", "by": by, "from": from, "chat": chat, "whisper": whisper }))?;
+        if told.get("signal").and_then(Value::as_str) == Some(signal) {
+            return Ok(());
+        }
+        Err(Flaw { id: self.id.clone(), why: format!("{by} does not hear {signal}") })
+    }
+
+    /// A whisper that has to be ignored, and why.
+    pub(super) fn ignore(&mut self, by: &str, from: &str, chat: &str, whisper: &str, error: &str) {
+        self.steps.push(json!({ "do": "hear", "by": by, "from": from, "chat": chat, "whisper": whisper }));
+        self.told.push(json!({ "error": error }));
+    }
+
     /// The session with which the person of the last step sends.
     fn sends(&self) -> Option<&str> {
         self.told.last()?.get("sends")?.as_str()
     }
 
+    /// The case that it is.
     pub(super) fn finish(self, maker: &mut Maker, covers: &[&str], what: &str) {
         let input = json!({ "now": NOW, "people": self.people, "steps": self.steps });
         maker.known(&self.id, covers, what, "ratchet.run", (input, json!({ "steps": self.told })));

@@ -111,7 +111,7 @@ impl Forge {
         let mut tape = Tape::of(&[&ephemeral, &kem_randomness]);
         let agreed = agree_as_initiator(&local, &bob.certificate, &bundle, 1, &mut tape).map_err(flaw)?;
         let own = DhSecret::from_secret(&Secret32::copy_of(&ratchet));
-        let [root, chain, next_header] =
+        let [root, chain, next_header, _] =
             steps::root_step(&agreed.root, &own, &bundle.signed_prekey.1).map_err(|why| flaw(why.into()))?;
         let parties = [alice, bob].map(|who| [*who.account().as_bytes(), *who.device().as_bytes()].concat());
         let bound = [&[0, 1], &agreed.transcript[..], &parties.concat()].concat();
@@ -218,9 +218,9 @@ fn forged_steps(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
     let (answer, ratchet) = script.say("bob", "alice", "b0")?;
     let of_bob = ratchet.ok_or_else(|| Flaw { id: "ratchet/copied-state".into(), why: "Bob began no chain".into() })?;
     // Alice's side by hand: her receiving step, then her sending one.
-    let [root, _, _] = steps::root_step(&forge.root, &pair(&drawn[2]), &public(&of_bob)).map_err(flaw)?;
+    let [root, ..] = steps::root_step(&forge.root, &pair(&drawn[2]), &public(&of_bob)).map_err(flaw)?;
     let own = [0x0b; 32];
-    let [_, chain, _] = steps::root_step(&root, &pair(&own), &public(&of_bob)).map_err(flaw)?;
+    let [_, chain, ..] = steps::root_step(&root, &pair(&own), &public(&of_bob)).map_err(flaw)?;
     let header = MessageHeader { ratchet: public(&own), n: 0, pn: 1, flags: 0 };
     let key = Forge::message_key(&chain, 0);
     for (header, error) in [

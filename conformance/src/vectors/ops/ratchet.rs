@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use susurro_client_core::crypto::dh::DhSecret;
 use susurro_client_core::crypto::steps::{self, MessageHeader};
 use susurro_client_core::crypto::{Envelope, LocalDevice, PeerSessions, Prekeys};
+use susurro_protocol::signal::Signal;
+use susurro_protocol::{ChatId, codec};
 
 use super::agreement::{bundle, local, prekeys};
 use super::{Answer, Input, Refusal};
@@ -13,11 +15,12 @@ use crate::vectors::random::Tape;
 
 pub(super) fn root_step(input: &Input<'_>) -> Answer {
     let own = DhSecret::from_secret(&input.secret("private")?);
-    let [root, chain, header] = steps::root_step(&input.secret("root_key")?, &own, &input.array("public")?)?;
+    let [root, chain, header, whisper] = steps::root_step(&input.secret("root_key")?, &own, &input.array("public")?)?;
     Ok(json!({
         "root_key": hex::encode(root.expose()),
         "chain_key": hex::encode(chain.expose()),
         "next_header_key": hex::encode(header.expose()),
+        "whisper_key": hex::encode(whisper.expose()),
     }))
 }
 
@@ -60,6 +63,17 @@ pub(super) fn read_envelope(input: &Input<'_>) -> Answer {
         "header": hex::encode(envelope.header()),
         "body": hex::encode([envelope.body(), envelope.tag()].concat()),
     }))
+}
+
+pub(super) fn seal_whisper(input: &Input<'_>) -> Answer {
+    let (key, ad) = (input.secret("whisper_key")?, input.array("ad")?);
+    let whisper = steps::seal_whisper(&key, &ad, &input.array("random")?, &input.array("padded")?);
+    Ok(json!({ "whisper": hex::encode(whisper.ok_or_else(|| Refusal::named("too-large"))?) }))
+}
+
+pub(super) fn open_whisper(input: &Input<'_>) -> Answer {
+    let signal = steps::open_whisper(&input.secret("whisper_key")?, &input.array("ad")?, &input.bytes("whisper")?)?;
+    Ok(json!({ "signal": hex::encode(codec::encode(&signal)) }))
 }
 
 pub(super) fn run(input: &Input<'_>) -> Answer {
@@ -114,6 +128,8 @@ impl Play {
             "start" => self.start(step),
             "send" => self.send(step),
             "receive" => self.receive(step),
+            "whisper" => self.whisper(step),
+            "hear" => self.hear(step),
             other => Err(Refusal::Input(format!("no step {other}"))),
         }
     }
@@ -175,6 +191,35 @@ impl Play {
             person.prekeys = prekeys;
         }
         Ok(json!({ "content": content, "sends": self.keep(by, from, received.sessions)? }))
+    }
+}
+
+impl Play {
+    fn whisper(&mut self, step: &Input<'_>) -> Answer {
+        let (by, to) = (step.text("by")?, step.text("to")?);
+        let (person, peer) = (self.person(by)?, self.person(to)?);
+        let mut tape = Tape::of(&[&step.bytes("random")?]);
+        let signal: Signal = codec::decode(&step.bytes("signal")?).map_err(|_| Refusal::named("malformed-body"))?;
+        let whisper = person.sessions.get(to).unwrap_or(&PeerSessions::new()).whisper_to(
+            peer.device.certificate(),
+            &ChatId::from_bytes(step.array("chat")?),
+            &signal,
+            &mut tape,
+        )?;
+        used_up(&tape)?;
+        Ok(json!({ "whisper": hex::encode(whisper) }))
+    }
+
+    fn hear(&mut self, step: &Input<'_>) -> Answer {
+        let (by, from) = (step.text("by")?, step.text("from")?);
+        let (person, peer) = (self.person(by)?, self.person(from)?);
+        let (sessions, signal) = person.sessions.get(from).unwrap_or(&PeerSessions::new()).hear(
+            peer.device.certificate(),
+            &ChatId::from_bytes(step.array("chat")?),
+            &step.bytes("whisper")?,
+        )?;
+        self.keep(by, from, sessions)?;
+        Ok(json!({ "signal": hex::encode(codec::encode(&signal)) }))
     }
 }
 

@@ -9,7 +9,7 @@ use susurro_protocol::handshake::{Hello, Welcome};
 use susurro_protocol::keys::{CertificateBody, DeviceListBody, OneTimePrekey, PrekeyBody, PrekeyBundle};
 use susurro_protocol::objects::Objects;
 use susurro_protocol::signed::SignedBytes;
-use susurro_protocol::{AccountId, AccountName, ErrorCode, MessageId, command, content, event, rest, version};
+use susurro_protocol::{AccountId, AccountName, ErrorCode, MessageId, command, content, event, rest, signal, version};
 
 use super::{Answer, Input, Refusal};
 use crate::vectors::msgpack::Msgpack;
@@ -55,6 +55,8 @@ const STRUCTURES: &[(&str, Rewrite)] = structures!(
     content::Receipt,
     content::Repair,
     content::Resent,
+    signal::Signal,
+    signal::Typing,
 );
 
 /// Reads JSON and gives its known members.
@@ -142,6 +144,18 @@ pub(super) fn content(input: &Input<'_>) -> Answer {
     };
     let body = json!({ "structure": structure, "fields": fields(structure, content.body.as_slice())? });
     Ok(json!({ "fields": fields("Content", &bytes)?, "body": body }))
+}
+
+pub(super) fn signal(input: &Input<'_>) -> Answer {
+    let bytes = input.bytes("bytes")?;
+    let signal: signal::Signal = codec::decode(&bytes).map_err(|_| ErrorCode::MalformedBody)?;
+    let body = match signal.body().map_err(|_| ErrorCode::MalformedBody)? {
+        signal::SignalBody::Typing(_) => {
+            json!({ "structure": "Typing", "fields": fields("Typing", signal.body.as_slice())? })
+        }
+        signal::SignalBody::Unknown(kind) => json!({ "unknown": kind }),
+    };
+    Ok(json!({ "fields": fields("Signal", &bytes)?, "body": body }))
 }
 
 pub(super) fn json(input: &Input<'_>) -> Answer {

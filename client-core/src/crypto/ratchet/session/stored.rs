@@ -7,7 +7,7 @@ use susurro_protocol::{AccountId, DeviceId};
 use super::{Binding, FormerChain, ReceivingChain, SendingChain, Session};
 use crate::crypto::dh::DhSecret;
 use crate::crypto::ratchet::skipped::SkippedKeys;
-use crate::crypto::ratchet::{ChainKey, HeaderKey, RootKey};
+use crate::crypto::ratchet::{ChainKey, HeaderKey, RootKey, WhisperKey};
 use crate::crypto::secret::Secret32;
 use crate::crypto::state::{BadState, Reader, Writer};
 
@@ -32,16 +32,19 @@ impl Session {
         if let Some(chain) = &self.receiving {
             out.raw(chain.header_key.0.expose()).raw(chain.chain_key.0.expose()).u32(chain.n);
             chain.skipped.write(out);
+            write_key(out, chain.whisper.as_ref());
+            out.u64(chain.heard);
         }
         out.raw(self.next_receiving_header.0.expose()).count(self.former.len());
         for chain in &self.former {
             out.raw(chain.header_key.0.expose()).u32(chain.length);
             chain.skipped.write(out);
         }
+        write_key(out, self.whisper.as_ref());
     }
 
-    /// Reads what [`write`](Self::write) has written.
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, BadState> {
+    /// Reads what [`write`](Self::write) has written, or wrote before there were whispers.
+    pub(crate) fn read(reader: &mut Reader<'_>, with_whispers: bool) -> Result<Self, BadState> {
         let secret = |reader: &mut Reader<'_>| reader.array().map(Secret32::copy_of);
         let party = |reader: &mut Reader<'_>| -> Result<_, BadState> {
             Ok((AccountId::from_bytes(*reader.array()?), DeviceId::from_bytes(*reader.array()?)))
@@ -76,6 +79,8 @@ impl Session {
                 chain_key: ChainKey(secret(reader)?),
                 n: reader.u32()?,
                 skipped: SkippedKeys::read(reader)?,
+                whisper: if with_whispers { read_key(reader)? } else { None },
+                heard: if with_whispers { reader.u64()? } else { 0 },
             })
         } else {
             None
@@ -86,6 +91,7 @@ impl Session {
             let (header_key, length) = (HeaderKey(secret(reader)?), reader.u32()?);
             former.push(Arc::new(FormerChain { header_key, length, skipped: SkippedKeys::read(reader)? }));
         }
+        let whisper = if with_whispers { read_key(reader)? } else { None };
         Ok(Self {
             binding,
             root,
@@ -96,6 +102,18 @@ impl Session {
             receiving,
             next_receiving_header,
             former,
+            whisper,
         })
     }
+}
+
+fn write_key(out: &mut Writer, key: Option<&WhisperKey>) {
+    out.u8(key.is_some().into());
+    if let Some(WhisperKey(key)) = key {
+        out.raw(key.expose());
+    }
+}
+
+fn read_key(reader: &mut Reader<'_>) -> Result<Option<WhisperKey>, BadState> {
+    Ok(if reader.flag()? { Some(WhisperKey(Secret32::copy_of(reader.array()?))) } else { None })
 }

@@ -3,7 +3,8 @@
 
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
-use susurro_protocol::{AccountId, DeviceId};
+use susurro_protocol::limits::WHISPER_PADDED;
+use susurro_protocol::{AccountId, ChatId, DeviceId};
 
 use super::*;
 use crate::crypto::ratchet::{KEPT_SECONDS, SKIP_MAX};
@@ -155,7 +156,7 @@ fn a_step_skips_up_to_a_thousand_and_all_of_them_come_back() {
     let skipped: Vec<_> = (0..SKIP_MAX).map(|_| send(&mut alice, b"late")).collect();
     let last = send(&mut alice, b"last");
     assert_eq!(receive(&mut bob, &last).unwrap(), b"last");
-    bob = Session::read(&mut Reader::new(&bytes(&bob), 1).unwrap()).ok().unwrap();
+    bob = Session::read(&mut Reader::new(&bytes(&bob), 1).unwrap(), true).ok().unwrap();
     for envelope in skipped.iter().rev() {
         assert_eq!(receive(&mut bob, envelope).unwrap(), b"late");
     }
@@ -241,6 +242,8 @@ fn attack_23_old_keys_are_not_in_the_state_after_their_use() {
             secrets.push(chain.chain_key.0.expose().to_vec());
             secrets.push(chain.header_key.0.expose().to_vec());
         }
+        secrets.extend(session.whisper.as_ref().map(|key| key.0.expose().to_vec()));
+        secrets.extend(session.receiving.as_ref().and_then(|chain| Some(chain.whisper.as_ref()?.0.expose().to_vec())));
         secrets.retain(|secret| !secret.is_empty());
         secrets
     };
@@ -261,4 +264,62 @@ fn a_chain_that_comes_to_its_end_sends_no_more() {
     let outcome = alice.seal(&mut vec![1, 2], |_| (), NOW, &mut rng());
     assert_eq!(outcome.err(), Some(CryptoError::Exhausted));
     assert_eq!(bytes(&alice), before);
+}
+
+/// What `session` whispers next.
+fn whisper(session: &Session) -> Vec<u8> {
+    let mut out = vec![1, 3];
+    session.seal_whisper(&mut out, &CHAT, &mut [7; WHISPER_PADDED], &mut rng()).unwrap();
+    out
+}
+
+fn hear(session: &Session, whisper: &[u8]) -> Result<Vec<u8>, DecryptError> {
+    let parts = WhisperParts::read(whisper).unwrap();
+    session.open_whisper(&parts, &CHAT).map(|padded| padded.to_vec())
+}
+
+const CHAT: ChatId = ChatId::from_bytes([5; 16]);
+
+#[test]
+fn losing_a_hundred_thousand_whispers_costs_no_key_and_no_byte() {
+    let (mut alice, mut bob) = pair();
+    turn(&mut bob, &mut alice);
+    let (alices, bobs) = (bytes(&alice), bytes(&bob));
+    for _ in 0..100_000 {
+        whisper(&alice);
+    }
+    assert_eq!((bytes(&alice), bytes(&bob)), (alices, bobs), "the state is the same to the byte");
+    assert_eq!(hear(&bob, &whisper(&alice)).unwrap(), [7; WHISPER_PADDED]);
+    turn(&mut alice, &mut bob);
+    turn(&mut bob, &mut alice);
+}
+
+#[test]
+fn a_whisper_is_heard_in_the_chain_that_it_belongs_to_and_in_no_other() {
+    let (mut alice, mut bob) = pair();
+    let first = whisper(&alice);
+    assert!(hear(&bob, &first).is_ok());
+    assert!(!bob.can_whisper(), "nothing was sent yet");
+    turn(&mut bob, &mut alice);
+    assert!(hear(&alice, &whisper(&bob)).is_ok());
+    assert_eq!(hear(&bob, &whisper(&bob)).err(), Some(DecryptError::NoSession), "no reflection");
+    // Alice has Bob's new ratchet key and sent nothing since: her chain of before still serves.
+    assert!(hear(&bob, &whisper(&alice)).is_ok());
+    let message = send(&mut alice, b"next");
+    let early = whisper(&alice);
+    assert_eq!(hear(&bob, &early).err(), Some(DecryptError::NoSession), "it overtook its chain");
+    receive(&mut bob, &message).unwrap();
+    assert!(hear(&bob, &early).is_ok());
+    assert_eq!(hear(&bob, &first).err(), Some(DecryptError::NoSession), "the key of the chain before is gone");
+}
+
+#[test]
+fn a_whisper_is_heard_once_and_no_older_one_after_it() {
+    let (_, bob) = pair();
+    let bob = bob.hears(7).unwrap();
+    for old in [0, 6, 7] {
+        assert!(bob.hears(old).is_none());
+    }
+    let stored = Session::read(&mut Reader::new(&bytes(&bob), 1).unwrap(), true).ok().unwrap();
+    assert!(stored.hears(7).is_none() && stored.hears(8).is_some());
 }
