@@ -13,6 +13,7 @@ mod check;
 mod keys;
 mod limits;
 mod messages;
+mod nodes;
 mod openapi;
 mod program;
 mod seen;

@@ -63,6 +63,12 @@ pub(crate) struct Relay {
     database: Option<Database>,
 }
 
+/// A relay whose configuration says everything.
+pub(crate) async fn relay_at(dir: tempfile::TempDir, config: Config) -> Relay {
+    let running = compose::start(config).await.unwrap();
+    Relay { running, dir, database: None }
+}
+
 pub(crate) async fn relay() -> Relay {
     relay_with(|config| config).await
 }

@@ -8,6 +8,8 @@
     reason = "a test stops where it fails, and says how far it came"
 )]
 
+mod nodes;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -38,8 +40,8 @@ async fn run() {
     alice.go_online();
     bob.go_online();
 
-    let a = tokio::spawn(write(alice.clone(), "bob"));
-    let b = tokio::spawn(write(bob.clone(), "alice"));
+    let a = tokio::spawn(write(alice.clone(), "bob", EACH));
+    let b = tokio::spawn(write(bob.clone(), "alice", EACH));
 
     // Kill when another random part of all messages has arrived: at random moments of the
     // conversation, not of the clock.
@@ -78,9 +80,9 @@ async fn register(folder: &std::path::Path, url: &str, name: &str) -> Client {
 }
 
 /// Queues all messages; what was queued, with its number.
-async fn write(client: Client, peer: &'static str) -> Vec<(MessageId, usize)> {
+async fn write(client: Client, peer: &'static str, many: usize) -> Vec<(MessageId, usize)> {
     let mut sent = Vec::new();
-    for number in 0..EACH {
+    for number in 0..many {
         sent.push((client.queue(peer, &format!("message {number} to {peer}")).await.unwrap(), number));
     }
     sent

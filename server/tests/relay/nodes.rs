@@ -1,0 +1,133 @@
+//! Two nodes of one relay on one PostgreSQL and one Redis, with a client that is at both.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, StatusCode};
+use susurro_protocol::ErrorCode;
+use susurro_protocol::bytes::Bin;
+use susurro_protocol::command::{Deposit, Whisper};
+use susurro_protocol::event::Whispered;
+use susurro_protocol::frame::FrameKind;
+use susurro_server::config::Config;
+use susurro_server::domain::rate::PerMinute;
+use xtask::services::{Database, Redis, database};
+
+use crate::support::{Closed, PATIENCE, Person, Relay, config, pair, relay_at};
+
+/// Two nodes and what they share.
+struct Two {
+    one: Relay,
+    other: Relay,
+    redis: Redis,
+    _database: Database,
+}
+
+async fn two_with(change: impl Fn(Config) -> Config) -> Two {
+    let (database, redis) = (database().unwrap(), Redis::start().unwrap());
+    let secrets = tempfile::tempdir().unwrap();
+    let start = async |secrets: &std::path::Path| {
+        let dir = tempfile::tempdir().unwrap();
+        let shared = Config {
+            database: Some(database.url()),
+            redis: Some(redis.url()),
+            secrets_dir: Some(secrets.to_owned()),
+            ..config(dir.path())
+        };
+        relay_at(dir, change(shared)).await
+    };
+    let (one, other) = (start(secrets.path()).await, start(secrets.path()).await);
+    Two { one, other, redis, _database: database }
+}
+
+/// The same person at another node.
+fn moved(person: &Person, to: &Relay) -> Person {
+    Person {
+        url: to.running.url(),
+        tokens: person.tokens.clone(),
+        http: person.http.clone(),
+        signing_key: person.signing_key.clone(),
+        ..*person
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_at_two_nodes_talk_as_at_one() {
+    let two = two_with(|config| config).await;
+    let (alice, bob, chat) = pair(&two.one).await;
+    let bob = moved(&bob, &two.other);
+    let (mut at_alice, mut at_bob) = (alice.connect(0).await, bob.connect(0).await);
+    let mut times = Vec::new();
+    for n in 1..=100_u64 {
+        let sent = Instant::now();
+        at_alice.deposit(&alice.message(chat, &bob, &n.to_be_bytes())).await.unwrap();
+        assert_eq!(at_bob.delivery().await.seq, n);
+        at_bob.ack(n).await;
+        times.push(sent.elapsed());
+    }
+    times.sort_unstable();
+    println!("a message to the other node takes {:?}", times[times.len() / 2]);
+    assert!(times[times.len() / 2] < Duration::from_secs(1), "woken, not polled: {:?}", times[times.len() / 2]);
+
+    let ciphertext = Bin::from(&b"typing"[..]);
+    let whisper = Whisper { chat, deposits: vec![Deposit { device: bob.device, ciphertext: ciphertext.clone() }] };
+    at_alice.say(FrameKind::Whisper, &whisper).await;
+    let whispered: Whispered = at_bob.expect(FrameKind::Whispered).await;
+    assert_eq!((whispered.sender, whispered.ciphertext), (alice.account, ciphertext));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_ends_at_one_node_ends_at_the_other_at_once() {
+    let mut two = two_with(|config| config).await;
+    let (alice, bob, _) = pair(&two.one).await;
+    // With Redis and without.
+    for person in [alice, bob] {
+        let there = moved(&person, &two.other);
+        let mut talk = there.connect(0).await;
+        assert!(talk.is_quiet().await);
+        let begun = Instant::now();
+        person.logout().await;
+        assert_eq!(there.request(Method::GET, "/users/me").send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        println!("refused at the other node {:?} after the logout began", begun.elapsed());
+        assert_eq!(talk.ended().await, (ErrorCode::TokenRevoked, Closed(Some(4203))));
+        println!("its connection there ended {:?} after it", begun.elapsed());
+        two.redis.stop().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_has_one_connection_at_all_nodes() {
+    let two = two_with(|config| config).await;
+    let (alice, bob, chat) = pair(&two.one).await;
+    let bob_there = moved(&bob, &two.other);
+    let (mut at_alice, first) = (alice.connect(0).await, bob.connect(0).await);
+    let mut second = bob_there.connect(0).await;
+    assert!(second.is_quiet().await);
+    assert_eq!(first.ended().await, (ErrorCode::Superseded, Closed(Some(4207))));
+    at_alice.deposit(&alice.message(chat, &bob, b"to where bob is")).await.unwrap();
+    assert_eq!(second.delivery().await.seq, 1);
+    // Not acknowledged: it comes again where bob goes next.
+    let mut third = bob.connect(0).await;
+    assert_eq!(third.delivery().await.seq, 1);
+    assert_eq!(second.ended().await, (ErrorCode::Superseded, Closed(Some(4207))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_counted_over_both_nodes() {
+    let two = two_with(|config| Config { rest_rate: PerMinute(10), ..config }).await;
+    let (alice, ..) = pair(&two.one).await;
+    let there = moved(&alice, &two.other);
+    let until = Instant::now() + PATIENCE;
+    let (mut allowed, mut turn) = (0, 0);
+    loop {
+        turn += 1;
+        let asked = if turn % 2 == 0 { &alice } else { &there };
+        match asked.request(Method::GET, "/users/me").send().await.unwrap().status() {
+            StatusCode::OK => allowed += 1,
+            StatusCode::TOO_MANY_REQUESTS => break,
+            other => panic!("{other}"),
+        }
+        assert!(Instant::now() < until);
+    }
+    // The chat was one more; some come back meanwhile; each node by itself would allow as many as both here.
+    assert!((9..15).contains(&allowed), "{allowed} of 10");
+}
