@@ -93,6 +93,8 @@ async fn trusting(certificate: &[u8]) -> reqwest::Client {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_obtains_its_certificate_and_shows_it_again_after_a_restart() {
+    // What the relay says of a refusal is shown when the test fails.
+    susurro_server::telemetry::start(&susurro_server::telemetry::Logs::default()).unwrap();
     tokio::task::spawn_blocking(system::prepare_pebble).await.unwrap().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();

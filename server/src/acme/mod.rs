@@ -200,7 +200,7 @@ fn proof(name: &str, digest: &[u8]) -> Result<Identity, AcmeError> {
     parameters.custom_extensions = vec![rcgen::CustomExtension::new_acme_identifier(digest)];
     let certificate = parameters.self_signed(&key)?;
     let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|why| AcmeError::Certificate(why.to_owned()))?;
-    Ok(Identity::of(vec![certificate.der().clone()], key)?)
+    Ok(Identity::of_proof(certificate.der().clone(), key)?)
 }
 
 /// Reads the certificates of an authority that this machine does not know.

@@ -38,11 +38,13 @@ pub(super) async fn clock(server: Option<&str>, relay: Option<u64>) -> Finding {
 fn compared(theirs: u64, whose: &str) -> Finding {
     let ours = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     let apart = u64::try_from(ours).unwrap_or(u64::MAX).abs_diff(theirs);
-    let found = format!("{} ms from that of {whose}", apart);
-    match apart {
-        ..=FINE => Finding::ok(CHECK, found),
-        ..=WRONG => Finding::warn(CHECK, found, TODO),
-        _ => Finding::fail(CHECK, found, TODO),
+    let found = format!("{apart} ms from that of {whose}");
+    if apart <= FINE {
+        Finding::ok(CHECK, found)
+    } else if apart <= WRONG {
+        Finding::warn(CHECK, found, TODO)
+    } else {
+        Finding::fail(CHECK, found, TODO)
     }
 }
 
@@ -65,5 +67,5 @@ async fn ask(server: &str) -> std::io::Result<u64> {
     // A server that has no time itself says 16 or 0 where its distance from a clock stands.
     let known = length == packet.len() && (1..16).contains(&packet[1]);
     let seconds = seconds.filter(|_| known).ok_or_else(|| std::io::Error::other("gives no time"))?;
-    Ok(seconds * 1000 + (read(fraction) * 1000 >> 32))
+    Ok(seconds * 1000 + ((read(fraction) * 1000) >> 32))
 }

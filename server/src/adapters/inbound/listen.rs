@@ -131,6 +131,20 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// What is shown to a certificate authority alone: its certificate has a critical extension that no other
+    /// check of certificates takes.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::Unusable`] when the key is none.
+    pub fn of_proof(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Result<Self, TlsError> {
+        let ends = ends(&certificate).unwrap_or_default();
+        let key = default_provider().key_provider.load_private_key(key).map_err(TlsError::Unusable)?;
+        Ok(Self { key: Arc::new(CertifiedKey::new(vec![certificate], key)), ends })
+    }
+}
+
 /// When a certificate ends, in seconds since 1970.
 #[must_use]
 pub fn ends(certificate: &[u8]) -> Option<i64> {
