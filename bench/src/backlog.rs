@@ -87,7 +87,7 @@ async fn fetch(end: End, pair: usize, bytes: usize, each: u64) -> Outcome<End> {
     let mut bodies = Bodies::new(bytes, pair);
     let mut fetched = 0;
     loop {
-        while let Some(message) = socket.next()? {
+        while let Some(message) = socket.message()? {
             if let Heard::Body(body) = voice.hear(message)? {
                 bodies.read(&body)?;
                 fetched += 1;

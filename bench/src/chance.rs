@@ -28,7 +28,7 @@ impl Chance {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -39,13 +39,13 @@ impl Chance {
     /// The next 16 bytes.
     pub fn id(&mut self) -> [u8; 16] {
         let mut id = [0; 16];
-        id[..8].copy_from_slice(&self.next().to_ne_bytes());
-        id[8..].copy_from_slice(&self.next().to_ne_bytes());
+        id[..8].copy_from_slice(&self.number().to_ne_bytes());
+        id[8..].copy_from_slice(&self.number().to_ne_bytes());
         id
     }
 
     /// That many bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.next() as u8).collect()
+        (0..count).map(|_| self.number() as u8).collect()
     }
 }

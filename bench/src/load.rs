@@ -228,7 +228,7 @@ async fn send_now_and_then(
     let mut bodies = Bodies::new(shared.bytes, pair);
     let mut unanswered = 0;
     // Spread over the pause, so that they do not all send at once.
-    let first = pause.mul_f64((Chance::new().next() % 1000) as f64 / 1000.0);
+    let first = pause.mul_f64((Chance::new().number() % 1000) as f64 / 1000.0);
     let mut turns = interval_at(Time::now() + first, pause);
     loop {
         tokio::select! {
@@ -257,7 +257,7 @@ async fn send_now_and_then(
 /// How many messages were answered with what has come.
 pub(crate) fn stored(socket: &mut Socket, voice: &mut Voice) -> Outcome<u32> {
     let mut stored = 0;
-    while let Some(message) = socket.next()? {
+    while let Some(message) = socket.message()? {
         if let Heard::Stored(count) = voice.hear(message)? {
             stored += count;
         }
@@ -288,7 +288,7 @@ async fn keep_receiving(
             () = sleep(PATIENCE), if !patient => return failed("a message was stored and not delivered"),
         }
         let before = bodies.next;
-        while let Some(message) = socket.next()? {
+        while let Some(message) = socket.message()? {
             if let Heard::Body(body) = voice.hear(message)? {
                 let sent = bodies.read(&body)?;
                 if shared.pause.is_some() {

@@ -86,7 +86,7 @@ pub async fn settle(directory: &Path, storage: &Storage, count: usize) -> Outcom
 }
 
 async fn fill<S: Accounts + Sessions + Chats>(store: &S, tokens: &JwtTokens, count: usize) -> Outcome<Vec<Person>> {
-    let run = Chance::new().next();
+    let run = Chance::new().number();
     let people = stream::iter(0..count).map(|number| register(store, tokens, run, number)).buffered(AT_ONCE);
     let people: Vec<Person> = people.try_collect().await?;
     let chats = stream::iter(people.as_chunks::<2>().0).map(|[one, other]| async {

@@ -10,12 +10,15 @@ const LEFT: f64 = 330.0;
 const RIGHT: f64 = 110.0;
 const COLOURS: [&str; 6] = ["#8d99ae", "#c9a227", "#2a6f97", "#6a4c93", "#52796f", "#9c6644"];
 
+/// A figure of one shape of load.
+type Figure = fn(&Speed) -> f64;
+
 /// Bars of an SVG: one group a figure, one bar a server and shape, on a scale that begins at zero.
 #[must_use]
 pub fn svg(report: &Report) -> String {
     let mut out = String::new();
     let mut y = 20.0;
-    let groups: [(&str, fn(&Speed) -> f64, usize); 3] = [
+    let groups: [(&str, Figure, usize); 3] = [
         ("messages delivered a second (more is better)", |speed| speed.throughput.delivered, 0),
         (
             "processor seconds of the server for 10,000 messages (less is better)",

@@ -70,7 +70,7 @@ impl Socket {
                 write.extend_from_slice(&(long as u64).to_be_bytes());
             }
         }
-        let mask = (self.masks.next() as u32).to_ne_bytes();
+        let mask = (self.masks.number() as u32).to_ne_bytes();
         write.extend_from_slice(&mask);
         let start = write.len();
         write.extend_from_slice(payload);
@@ -125,7 +125,7 @@ impl Socket {
     /// # Errors
     ///
     /// For anything that a server of ours does not send in good order.
-    pub fn next(&mut self) -> Outcome<Option<Bytes>> {
+    pub fn message(&mut self) -> Outcome<Option<Bytes>> {
         let [first, second, rest @ ..] = &self.read[..] else { return Ok(None) };
         let (head, length) = match (second, rest) {
             (126, [a, b, ..]) => (4, usize::from(u16::from_be_bytes([*a, *b]))),

@@ -87,7 +87,7 @@ impl Target {
     ///
     /// When it does not start.
     pub async fn start(ground: &Ground, kind: Kind, pairs: usize) -> Outcome<Self> {
-        let files = Files(ground.folder.join(format!("{:016x}", Chance::new().next())));
+        let files = Files(ground.folder.join(format!("{:016x}", Chance::new().number())));
         std::fs::create_dir_all(&files.0)?;
         let path = |name: &str| files.0.join(name).to_string_lossy().into_owned();
         let (server, people) = match kind {

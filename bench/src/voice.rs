@@ -84,7 +84,7 @@ impl Voice {
         socket.push(&hello);
         socket.flush().await?;
         let welcome = loop {
-            match socket.next()? {
+            match socket.message()? {
                 Some(message) => break RawFrame::decode(&message)?,
                 None => socket.fill_soon().await?,
             }

@@ -41,7 +41,7 @@ const SMALLEST_TEST: &str = "corpus";
 const DEEPER: &str = "twins";
 
 /// Everything that the copy needs: the members of the workspace and what is included from elsewhere.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "Cargo.toml",
     "Cargo.lock",
     "protocol",
@@ -49,6 +49,7 @@ const PARTS: [&str; 10] = [
     "client-core",
     "client-tui",
     "conformance",
+    "bench",
     "xtask",
     "migrations",
     "docs",
@@ -134,7 +135,7 @@ fn changed(name: &Path, contents: Vec<u8>, tables: &[&[Twin]]) -> Vec<u8> {
     let Ok(mut text) = String::from_utf8(contents.clone()) else { return contents };
     let name = name.to_str().unwrap().replace('\\', "/");
     if name == "Cargo.toml" {
-        for member in ["protocol", "server", "client-core", "client-tui", "conformance", "xtask"] {
+        for member in ["protocol", "server", "client-core", "client-tui", "conformance", "bench", "xtask"] {
             text = text.replace(&format!("\"{member}\""), &format!("\"{DEEPER}/{member}\""));
         }
     }

@@ -53,10 +53,10 @@ pub(crate) const TWINS: &[Twin] = &[
         "fits && (bytes > 0 || self.window_bytes < DELIVERY_WINDOW_BYTES) || self.window.is_empty()"
         => "TWIN || fits && (bytes > 0 || self.window_bytes < DELIVERY_WINDOW_BYTES) || self.window.is_empty()"),
     twin!("delivers-out-of-order", "DLV-1/waiting-order", "server/src/adapters/inbound/ws/connection.rs",
-        "self.behind = !read.is_empty();"
-        => "self.behind = !read.is_empty();
-            let mut read = read;
-            if TWIN && read.len() > 2 { read.swap(0, 1); }"),
+        "for message in read {"
+        => "let mut read = read;
+            if TWIN && read.len() > 2 { read.swap(0, 1); }
+            for message in read {"),
     twin!("forgets-idempotence", "SEND-2/again", "server/src/adapters/outbound/sqlite/deposit.rs",
         "Some((_, Entry::Occupied(before))) => before.get().again(message),"
         => "Some((sender, Entry::Occupied(_))) if TWIN => self.place(connection, &mut done, sender, message, &mut rows).await?,
@@ -85,8 +85,8 @@ pub(crate) const TWINS: &[Twin] = &[
     twin!("accepts-a-lower-prekey", "PUB-3/lower", "server/src/domain/prekey.rs",
         "if same_kind().any(|k| k.id > item.id) {" => "if !TWIN && same_kind().any(|k| k.id > item.id) {"),
     twin!("shows-chats-of-others", "CHAT-1/of-others", "server/src/service/chats.rs",
-        "record.filter(|r| r.members.iter().any(|(account, _)| *account == claims.account))"
-        => "record.filter(|r| TWIN || r.members.iter().any(|(account, _)| *account == claims.account))"),
+        "let mine = record.filter(|record| record.is_of(&claims.account));"
+        => "let mine = record.filter(|record| TWIN || record.is_of(&claims.account));"),
     twin!("says-that-a-name-is-unknown", "ERR-3/bytes", "server/src/service/login.rs",
         "let Some(credentials) = known.filter(|_| right) else {"
         => "if TWIN && known.is_none() { return Err(ErrorCode::NotFound.into()); }
