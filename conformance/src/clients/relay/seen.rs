@@ -25,7 +25,7 @@ pub enum Seen {
 }
 
 /// Bytes that an envelope of kind 1 and 2 adds to padded content (section 16.1).
-const ENVELOPES: [(u8, usize); 2] = [(1, 1308), (2, 99)];
+const ENVELOPES: [(u8, usize); 2] = [(1, 1284), (2, 99)];
 
 /// All that was seen.
 #[derive(Debug, Default)]

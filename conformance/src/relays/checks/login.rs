@@ -164,7 +164,7 @@ async fn alike(relay: &Ground) -> Outcome {
     let fixed = |answer: &Answer| -> Vec<(String, String)> {
         let headers = answer.headers.iter().filter(|(name, _)| {
             let name = name.as_str();
-            !name.contains("ratelimit") && name != "date"
+            !name.contains("ratelimit") && name != "date" && name != "x-request-id"
         });
         headers.map(|(name, value)| (name.to_string(), format!("{value:?}"))).collect()
     };
