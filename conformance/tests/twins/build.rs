@@ -135,8 +135,17 @@ fn changed(name: &Path, contents: Vec<u8>, tables: &[&[Twin]]) -> Vec<u8> {
     let Ok(mut text) = String::from_utf8(contents.clone()) else { return contents };
     let name = name.to_str().unwrap().replace('\\', "/");
     if name == "Cargo.toml" {
-        for member in ["protocol", "server", "client-core", "client-tui", "conformance", "bench", "xtask"] {
-            text = text.replace(&format!("\"{member}\""), &format!("\"{DEEPER}/{member}\""));
+        // In that line alone: features of dependencies have names such as "server" too.
+        let members =
+            text.lines().find(|line| line.starts_with("members = ")).expect("the members on a line").to_owned();
+        text = once(
+            &text,
+            &name,
+            &members,
+            &members.replace("[\"", &format!("[\"{DEEPER}/")).replace(", \"", &format!(", \"{DEEPER}/")),
+        );
+        for member in ["protocol", "server", "client-core", "xtask"] {
+            text = text.replace(&format!("path = \"{member}\""), &format!("path = \"{DEEPER}/{member}\""));
         }
     }
     for (folder, program, twin) in PROGRAMS {

@@ -52,7 +52,7 @@ async fn disturbs_nothing(stage: &mut Stage, whispers: Vec<Whispered>) -> Outcom
         record.requests("GET /chats").count() + record.requests("GET /users").count()
     };
     that(asked == 0, "no question because of a whisper", asked)?;
-    stage.relay.honest_again();
+    stage.all_is_well_again().await?;
     stage.alice_gets(&["behind them"]).await?;
     stage.bob_has(&["kept"])?;
     let chats = stage.alice.run(&["chats", "--json"]).await?;

@@ -86,6 +86,6 @@ mod tests {
         assert_eq!(same.name("d", b"somebody").as_deref(), Some(&*name));
         assert_ne!(seal.name("r", b"somebody").as_deref(), Some(&*name));
         assert_ne!(other.name("d", b"somebody").as_deref(), Some(&*name));
-        assert!(!name.contains("somebody") && name.starts_with("susurro:d:{") && name.len() == 48, "{name}");
+        assert!(!name.contains("somebody") && name.starts_with("susurro:d:{") && name.len() == 47, "{name}");
     }
 }
