@@ -61,6 +61,9 @@ pub struct Mallory {
     associated: Vec<u8>,
 }
 
+/// Of the first session with a device (SEL-1).
+const GENERATION: u64 = 1;
+
 impl Mallory {
     /// Registers as `mallory` and starts a session with the device of `to`.
     ///
@@ -121,7 +124,7 @@ impl Mallory {
                 &1_u16.to_be_bytes(),
                 &party(&certificate),
                 &party(&owner),
-                &[0; 32],
+                &GENERATION.to_be_bytes(),
                 ephemeral.public(),
                 &signed.id.to_be_bytes(),
                 &signed_key,
@@ -140,7 +143,7 @@ impl Mallory {
         let step: [u8; 96] = expand(&root, &dh(&ratchet, &signed_key)?, b"susurro/v1/ratchet-root\0")?;
         let initial = [
             &certificate.hash()[..],
-            &[0; 32],
+            &GENERATION.to_be_bytes(),
             ephemeral.public(),
             &signed.id.to_be_bytes(),
             &bundle.one_time_prekey.map_or(0, |prekey| prekey.id).to_be_bytes(),
