@@ -1,5 +1,5 @@
-//! The command line: one file a command. A command takes what it needs from [`flags`], does its work,
-//! and says what became of it through [`output`].
+//! The command line: one file a command. A command takes what it needs from `flags`, does its work,
+//! and says what became of it through `output`.
 
 mod admin;
 mod backup;
