@@ -89,6 +89,10 @@ pub(crate) const TWINS: &[Twin] = &[
                 self.block(Trouble::LoggedOut);
             }
             ErrorCode::Superseded => self.block(Trouble::Superseded),"),
+    twin!("asks-who-whispers", "SIGNAL-3/flood", "client-core/src/sync/whispers.rs",
+        "let Some(name) = self.people.name_of(&whispered.sender).cloned() else { return };"
+        => "if TWIN { self.want(super::jobs::Job::Chat(whispered.chat)); }
+            let Some(name) = self.people.name_of(&whispered.sender).cloned() else { return };"),
     twin!("encrypts-again-for-each-try", "SEND-7/dropped-twice", "client-core/src/sync/outbox.rs",
         "if let Some(wire) = &entry.wire {" => "if let Some(wire) = entry.wire.as_ref().filter(|_| !TWIN) {"),
     twin!("stretches-as-little-as-asked", "PWD-2/weak-or-costly-stretching", "client-core/src/crypto/password.rs",
