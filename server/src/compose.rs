@@ -27,7 +27,7 @@ use crate::adapters::outbound::redis;
 use crate::adapters::outbound::secrets::{SecretError, Secrets};
 use crate::adapters::outbound::system::{SystemClock, SystemEntropy};
 use crate::adapters::outbound::{postgres, sqlite};
-use crate::config::{Config, ConfigError, Database, Secret};
+use crate::config::{Config, ConfigError, Secret};
 use crate::domain::login::LoginKeys;
 use crate::domain::message::Waiting;
 use crate::metrics::metrics;
@@ -126,10 +126,6 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
     let nodes = nodes(&config, &secrets)?;
     let bus = nodes.bus.clone();
     let fanout = Arc::new(Fanout(bus.clone()));
-    let database_file = match config.database()? {
-        Database::Sqlite(path) => Some(path),
-        Database::Postgres(_) => None,
-    };
     let store = storage::open(&config, secrets.fingerprint, fanout).await?;
     let tokens = Arc::new(JwtTokens::new(&relay_key, &secrets.tokens)?);
     let ports = Ports {
@@ -184,7 +180,7 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
     let tidying = tokio::spawn(tidy(relay.clone(), config.tidy_every));
     if let Some((listener, addr)) = watched {
         tracing::info!(%addr, "metrics are given out");
-        let router = watch::router(relay.clone(), database_file);
+        let router = watch::router(relay.clone());
         tending.push(tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "metrics are no longer given out");

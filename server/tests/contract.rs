@@ -447,6 +447,7 @@ async fn reading_is_bounded_in_number_and_bytes(bench: Bench) {
     assert_eq!(read(10, 350).await, 3);
     assert_eq!(read(10, 1).await, 1, "a single one always comes");
     assert_eq!(bench.store.read(device(8), 0, 10, 10).await, Ok(vec![]));
+    assert!(bench.store.bytes().await.unwrap() >= 400, "what is stored takes room");
 }
 
 async fn commits_are_heard_in_the_order_of_positions(bench: Bench) {

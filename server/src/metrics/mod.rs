@@ -101,7 +101,7 @@ impl Metrics {
             commit_seconds: all.seconds("commit", "Duration of one commit of messages", COMMIT_SECONDS),
             store_errors: all.counter("store_errors", "Transactions that the store refused"),
             store_ready: all.gauge("store_ready", "1 while the store takes messages"),
-            store_bytes: all.gauge("store_bytes", "Bytes of the embedded database"),
+            store_bytes: all.gauge("store_bytes", "Bytes of the database, without its log"),
             bus_up: all.gauge("bus_up", "1 while the bus reaches the other nodes, and for a relay alone"),
             requests: all.family("http_requests", "REST requests, by method, route and status"),
             request_seconds: {

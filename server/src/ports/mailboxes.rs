@@ -49,6 +49,9 @@ pub trait Mailboxes: Send + Sync {
 
     /// Whether the store takes anything.
     fn ready(&self) -> Answer<'_, ()>;
+
+    /// How large the database is, in bytes, without logs that are written over again.
+    fn bytes(&self) -> Answer<'_, u64>;
 }
 
 /// Hears of messages right after they became durable, in the order of their positions.

@@ -150,6 +150,15 @@ impl Relay {
         self.ports.mailboxes.ready().await
     }
 
+    /// How large the database is, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Storage`] when the store does not say.
+    pub async fn store_bytes(&self) -> Result<u64, Error> {
+        self.ports.mailboxes.bytes().await
+    }
+
     /// A number below `bound`, for spreading things out.
     #[must_use]
     pub fn spread(&self, bound: u32) -> u32 {

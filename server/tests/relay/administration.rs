@@ -18,17 +18,17 @@ use susurro_server::domain::invite::Registration;
 use crate::support::{Person, Relay, answer, code, first_list, pair, random, register, relay, relay_with, stretch};
 
 /// `susurro-server admin` on a relay's files.
-fn admin(dir: &Path, arguments: &[&str]) -> Output {
+fn admin(dir: &Path, settings: impl IntoIterator<Item = (&'static str, String)>, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_susurro-server"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUSURRO_")) {
         command.env_remove(name);
     }
-    command.args(["admin", "--data-dir"]).arg(dir).args(arguments).stdin(Stdio::null()).output().unwrap()
+    command.envs(settings).args(["admin", "--data-dir"]).arg(dir).args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
 /// What it prints when it does what it is asked.
 fn done(relay: &Relay, arguments: &[&str]) -> String {
-    let output = admin(relay.dir.path(), arguments);
+    let output = admin(relay.dir.path(), relay.settings(), arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -119,7 +119,7 @@ async fn an_invite_is_good_for_its_uses_its_time_and_until_it_is_taken_back() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(attempt(&relay, &request("carol", Some(over.trim()))).await, Some(ErrorCode::InvalidInvite));
-    let output = admin(relay.dir.path(), &["invite", "revoke", "0000000000000000"]);
+    let output = admin(relay.dir.path(), relay.settings(), &["invite", "revoke", "0000000000000000"]);
     assert_eq!(output.status.code(), Some(3));
 
     // What lies in the files is no invite.
@@ -200,11 +200,11 @@ async fn the_command_line_works_beside_a_running_relay_and_is_heard_at_once() {
         done(&relay, &["user", "list", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(json.iter().map(|user| user.name.as_str()).collect::<Vec<_>>(), ["alice", "bob"]);
     assert_eq!(done(&relay, &["user", "list", "b"]).lines().count(), 1);
-    let output = admin(relay.dir.path(), &["user", "show", "nobody"]);
+    let output = admin(relay.dir.path(), relay.settings(), &["user", "show", "nobody"]);
     assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(3), true));
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no nobody"));
     let nothing = tempfile::tempdir().unwrap();
-    assert_eq!(admin(nothing.path(), &["user", "list"]).status.code(), Some(1));
+    assert_eq!(admin(nothing.path(), None, &["user", "list"]).status.code(), Some(1));
     assert!(std::fs::read_dir(nothing.path()).unwrap().next().is_none(), "no database is made by asking");
 }
 

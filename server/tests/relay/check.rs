@@ -15,12 +15,16 @@ use tokio::process::Command;
 use crate::support::{Relay, relay, relay_with};
 
 /// Exit code, and outcome, words and advice of each check.
-async fn check(dir: &Path, more: &[&str]) -> (Option<i32>, BTreeMap<String, (String, String, bool)>) {
+async fn check(
+    dir: &Path,
+    settings: impl IntoIterator<Item = (&'static str, String)>,
+    more: &[&str],
+) -> (Option<i32>, BTreeMap<String, (String, String, bool)>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_susurro-server"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUSURRO_")) {
         command.env_remove(name);
     }
-    command.args(["check", "--json", "--data-dir"]).arg(dir).args(more).stdin(Stdio::null());
+    command.envs(settings).args(["check", "--json", "--data-dir"]).arg(dir).args(more).stdin(Stdio::null());
     command.current_dir(env!("CARGO_TARGET_TMPDIR"));
     let output = command.output().await.unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -57,7 +61,7 @@ async fn secured(years: (i32, i32), name: &str) -> (Relay, tempfile::TempDir) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_is_well_passes() {
     let relay = relay().await;
-    let (code, findings) = check(relay.dir.path(), &["--url", &relay.running.url()]).await;
+    let (code, findings) = check(relay.dir.path(), relay.settings(), &["--url", &relay.running.url()]).await;
     assert_eq!(code, Some(0), "{findings:?}");
     for (check, outcome) in [
         ("settings", "ok"),
@@ -80,10 +84,10 @@ async fn a_certificate_is_looked_at_from_outside() {
     let (relay, folder) = secured((2020, 2100), "127.0.0.1").await;
     let (ca, url) = (folder.path().join("cert.pem"), relay.running.url());
     let trusted = ["--url", &url, "--ca", ca.to_str().unwrap()];
-    let (code, findings) = check(relay.dir.path(), &trusted).await;
+    let (code, findings) = check(relay.dir.path(), relay.settings(), &trusted).await;
     assert_eq!(code, Some(0), "{findings:?}");
     expect(&findings, "tls", "ok", "chain and name are right");
-    let (code, findings) = check(relay.dir.path(), &["--url", &url]).await;
+    let (code, findings) = check(relay.dir.path(), relay.settings(), &["--url", &url]).await;
     assert_eq!(code, Some(1));
     expect(&findings, "tls", "fail", "certificate");
     expect(&findings, "websocket", "skip", "");
@@ -94,11 +98,12 @@ async fn a_certificate_is_looked_at_from_outside() {
         let (relay, folder) = secured(years, name).await;
         let ca = folder.path().join("cert.pem");
         let more = ["--url", &relay.running.url(), "--ca", ca.to_str().unwrap()];
-        let (code, findings) = check(relay.dir.path(), &more).await;
+        let (code, findings) = check(relay.dir.path(), relay.settings(), &more).await;
         assert_eq!(code, Some(1));
         expect(&findings, "tls", "fail", words);
         let (cert, key) = (ca.to_str().unwrap(), folder.path().join("key.pem"));
-        let (_, findings) = check(relay.dir.path(), &["--tls-cert", cert, "--tls-key", key.to_str().unwrap()]).await;
+        let (_, findings) =
+            check(relay.dir.path(), relay.settings(), &["--tls-cert", cert, "--tls-key", key.to_str().unwrap()]).await;
         expect(&findings, "certificate", if years.1 < 2020 { "fail" } else { "ok" }, "");
     }
 }
@@ -106,14 +111,14 @@ async fn a_certificate_is_looked_at_from_outside() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_broken_here_is_named_with_what_to_do() {
     let empty = tempfile::tempdir().unwrap();
-    let (code, findings) = check(&empty.path().join("missing"), &[]).await;
+    let (code, findings) = check(&empty.path().join("missing"), None, &[]).await;
     assert_eq!(code, Some(1), "{findings:?}");
     expect(&findings, "keys", "fail", "is not there");
     expect(&findings, "clock", "skip", "");
 
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let (code, findings) =
-        check(empty.path(), &["--redis", &format!("redis://{closed}"), "--listen", "0.0.0.0:1"]).await;
+        check(empty.path(), None, &["--redis", &format!("redis://{closed}"), "--listen", "0.0.0.0:1"]).await;
     assert_eq!(code, Some(1));
     expect(&findings, "redis", "fail", "does not answer");
     expect(&findings, "settings", "fail", "plain HTTP");
@@ -125,15 +130,15 @@ async fn what_is_broken_here_is_named_with_what_to_do() {
         use std::os::unix::fs::PermissionsExt as _;
         let key = relay.dir.path().join("relay.key");
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let (_, findings) = check(relay.dir.path(), &[]).await;
+        let (_, findings) = check(relay.dir.path(), relay.settings(), &[]).await;
         expect(&findings, "keys", "fail", "can be read by others");
     }
-    let (_, findings) = check(relay.dir.path(), &["--url", &format!("http://{closed}")]).await;
+    let (_, findings) = check(relay.dir.path(), relay.settings(), &["--url", &format!("http://{closed}")]).await;
     expect(&findings, "tls", "fail", "refused");
     let broken = relay.dir.path().join("broken.pem");
     std::fs::write(&broken, "nothing").unwrap();
     let broken = broken.to_str().unwrap();
-    let (_, findings) = check(relay.dir.path(), &["--tls-cert", broken, "--tls-key", broken]).await;
+    let (_, findings) = check(relay.dir.path(), relay.settings(), &["--tls-cert", broken, "--tls-key", broken]).await;
     expect(&findings, "certificate", "fail", "broken.pem");
 }
 
@@ -167,7 +172,7 @@ async fn a_proxy_that_loses_upgrades_or_paths_is_found_out() {
     let relay = relay().await;
     let through = async |from, to| {
         let proxy = meddler(relay.running.addr, from, to).await;
-        check(relay.dir.path(), &["--url", &format!("http://{proxy}")]).await
+        check(relay.dir.path(), relay.settings(), &["--url", &format!("http://{proxy}")]).await
     };
     let (code, findings) = through(b"nothing of the kind", b"nothing of the kind").await;
     assert_eq!(code, Some(0), "{findings:?}");
@@ -205,7 +210,7 @@ async fn a_wrong_clock_is_found_out() {
     let relay = relay().await;
     for (ahead, outcome) in [(0, "ok"), (10, "warn"), (3_600, "fail")] {
         let server = time_server(ahead).to_string();
-        let (_, findings) = check(relay.dir.path(), &["--time-server", &server]).await;
+        let (_, findings) = check(relay.dir.path(), relay.settings(), &["--time-server", &server]).await;
         expect(&findings, "clock", outcome, "ms from that of");
     }
 }

@@ -115,6 +115,11 @@ impl Relay {
         self.restart_with(|config| config).await
     }
 
+    /// What the program needs to be told, beside the directory, to work on the same relay.
+    pub(crate) fn settings(&self) -> Option<(&'static str, String)> {
+        self.database.as_ref().map(|database| ("SUSURRO_DATABASE", database.url()))
+    }
+
     /// The relay, and what it takes to start it again.
     pub(crate) fn parted(self) -> (RunningRelay, Again) {
         (self.running, Again { dir: self.dir, database: self.database })

@@ -1,6 +1,5 @@
 //! The door for those who watch the relay: metrics, on a listener of their own.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
@@ -16,27 +15,17 @@ use tracing::Instrument as _;
 use crate::metrics::{CONTENT_TYPE, metrics};
 use crate::service::Relay;
 
-/// What is looked at when somebody asks.
-#[derive(Clone)]
-struct Watched {
-    relay: Arc<Relay>,
-    database: Option<PathBuf>,
+/// `GET /metrics`.
+pub fn router(relay: Arc<Relay>) -> Router {
+    Router::new().route("/metrics", get(scrape)).with_state(relay)
 }
 
-/// `GET /metrics`. `database` is the file of an embedded database.
-pub fn router(relay: Arc<Relay>, database: Option<PathBuf>) -> Router {
-    Router::new().route("/metrics", get(scrape)).with_state(Watched { relay, database })
-}
-
-async fn scrape(State(watched): State<Watched>) -> Response {
+async fn scrape(State(relay): State<Arc<Relay>>) -> Response {
     let metrics = metrics();
-    metrics.connections.set(i64::try_from(watched.relay.connections()).unwrap_or(i64::MAX));
-    metrics.store_ready.set(i64::from(watched.relay.ready().await.is_ok()));
-    if let Some(path) = watched.database {
-        let mut log = path.clone().into_os_string();
-        log.push("-wal");
-        let size = |path| std::fs::metadata(path).map_or(0, |found| found.len());
-        let bytes = size(path) + size(PathBuf::from(log));
+    metrics.connections.set(i64::try_from(relay.connections()).unwrap_or(i64::MAX));
+    metrics.store_ready.set(i64::from(relay.ready().await.is_ok()));
+    // A store that does not answer keeps the size that it had.
+    if let Ok(bytes) = relay.store_bytes().await {
         metrics.store_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.text()).into_response()

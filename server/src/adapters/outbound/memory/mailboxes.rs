@@ -80,6 +80,12 @@ impl Mailboxes for MemoryStore {
     fn ready(&self) -> Answer<'_, ()> {
         done(Ok(()))
     }
+
+    fn bytes(&self) -> Answer<'_, u64> {
+        let state = MemoryStore::state(self);
+        let waiting = state.mailboxes.values().flat_map(|mailbox| mailbox.waiting.values());
+        done(Ok(waiting.map(|(message, _)| message.ciphertext.len() as u64).sum()))
+    }
 }
 
 fn store(state: &mut State, mailbox_max: u64, message: NewMessage) -> (Deposited, Vec<Waiting>) {

@@ -100,6 +100,14 @@ impl Mailboxes for PostgresStore {
             row.try_get::<i64, usize>(0).map(|_| ()).map_err(|why| fault::error(&why))
         })
     }
+
+    fn bytes(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let query = sqlx::query("SELECT pg_database_size(current_database())").fetch_one(&self.pool);
+            let row = timeout(READY, query).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+            number(&row.map_err(|why| fault::error(&why))?, 0)
+        })
+    }
 }
 
 impl PostgresStore {

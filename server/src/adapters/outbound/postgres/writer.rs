@@ -16,6 +16,7 @@ use super::deposit::{self, Deposits, Numbers};
 use super::{TRIES, fault, open};
 use crate::domain::Error;
 use crate::domain::message::{Deposited, NewMessage, Waiting};
+use crate::metrics::metrics;
 use crate::ports::Commits;
 
 /// Jobs of one transaction.
@@ -178,8 +179,16 @@ impl Running {
     async fn commit(&mut self, deposits: Vec<Deposit>) {
         let (messages, answers): (Vec<_>, Vec<_>) =
             deposits.into_iter().map(|d| (d.message, (d.answer, d.room))).unzip();
+        let begun = Instant::now();
         let mut outcome = self.attempt(&messages).await;
         let refusal = outcome.as_ref().err().map(fault::error);
+        match &refusal {
+            None if !messages.is_empty() => metrics().committed(messages.len(), begun.elapsed()),
+            None => {}
+            Some(_) => {
+                metrics().store_errors.inc();
+            }
+        }
         // Messages may be too much for a full disk where forgetting others is not.
         if !messages.is_empty() && self.connection.is_some() && outcome.is_err() {
             outcome = self.attempt(&[]).await.map(|_| Deposits::default());

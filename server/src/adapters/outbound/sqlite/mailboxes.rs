@@ -92,4 +92,12 @@ impl Mailboxes for SqliteStore {
             row.try_get::<i64, usize>(0).map(|_| ()).map_err(|why| fault::error(&why))
         })
     }
+
+    fn bytes(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let asked = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+            let row = sqlx::query(asked).fetch_one(&self.readers).await.map_err(|why| fault::error(&why))?;
+            number(&row, 0)
+        })
+    }
 }
