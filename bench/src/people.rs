@@ -144,7 +144,7 @@ async fn register<S: Accounts + Sessions>(store: &S, tokens: &JwtTokens, run: u6
     store.register(new).await?;
     let family = FamilyId(Chance::new().id());
     let refresh = RefreshHash(secret());
-    store.begin(NewFamily { family, account, device, refresh, expires: now() + HOLDS }).await?;
+    store.begin(NewFamily { family, account, device, proven: None, refresh, expires: now() + HOLDS }).await?;
     let (issued, expires) = (now() / 1000, (now() + HOLDS) / 1000);
     let token = tokens.issue(&Claims { account, device, role: Role::User, family, issued, expires })?;
     Ok(Person { account, device, signing_key, token })

@@ -68,6 +68,8 @@ pub const TESTS: &[(&str, &str, &str)] = &[
         "client-core/tests/sim/whispers.rs",
         "switched_off_nothing_is_told_and_nothing_shown_until_it_is_switched_on",
     ),
+    // What stands in its database.
+    ("DEL-2", "server/tests/relay/administration.rs", "a_deleted_account_leaves_nothing_and_its_name_is_free"),
     // 100,000 messages would burden a relay of others.
     ("SEND-6", "server/tests/relay/messages.rs", "a_full_mailbox_takes_nothing_until_something_was_fetched"),
 ];

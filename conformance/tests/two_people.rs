@@ -96,3 +96,51 @@ fn wait_stored_waits_for_the_device_of_the_peer() {
         assert_eq!(texts, ["nobody is there", "now"]);
     });
 }
+
+#[test]
+fn an_invite_another_password_and_the_end_of_an_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("relay");
+    let relay = Relay::start(&data, "127.0.0.1:0", &["--registration", "invite"]).unwrap();
+    let url = relay.url().to_owned();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let alice = Person::new(folder.path(), "alice");
+    let refused = alice.run(&["register", "--relay", &url, "--name", "alice"]).unwrap();
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("invite"), "{}", refused.stderr);
+    let made = std::process::Command::new(susurro_conformance::binaries::relay().unwrap())
+        .args(["admin", "--data-dir"])
+        .arg(&data)
+        .args(["invite", "create"])
+        .output()
+        .unwrap();
+    let invite = file("invite", std::str::from_utf8(&made.stdout).unwrap());
+    ok(alice.run(&["register", "--relay", &url, "--name", "alice", "--invite-file", &invite]).unwrap());
+
+    let (new, wrong) = (file("new", "another password\n"), file("wrong", "not the password\n"));
+    let refused = alice.run(&["account", "password", "--password-file", &wrong, "--new-password-file", &new]).unwrap();
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
+    ok(alice.run(&["account", "password", "--new-password-file", &new]).unwrap());
+    ok(alice.run(&["sync"]).unwrap());
+    let login = |password: &str| {
+        alice.run(&["login", "--relay", &url, "--name", "alice", "--password-file", password]).unwrap()
+    };
+    ok(alice.run(&["logout"]).unwrap());
+    assert_eq!(alice.run(&["login", "--relay", &url, "--name", "alice"]).unwrap().code, Some(3), "the old one");
+    ok(login(&new));
+
+    let delete = |name: &str, password: &str| {
+        alice.run(&["account", "delete", "--confirm", name, "--password-file", password]).unwrap()
+    };
+    assert_eq!(delete("bob", &new).code, Some(1));
+    assert_eq!(delete("alice", &wrong).code, Some(3));
+    ok(alice.run(&["sync"]).unwrap());
+    ok(delete("alice", &new));
+    assert_eq!(alice.run(&["sync"]).unwrap().code, Some(3), "nobody knows it any longer");
+    assert_eq!(login(&new).code, Some(3));
+    ok(alice.run(&["chats"]).unwrap());
+}

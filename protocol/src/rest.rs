@@ -202,7 +202,36 @@ macro_rules! redacted {
         }
     )+};
 }
-redacted!(RegisterRequest, LoginRequest, TokenResponse, RefreshRequest, CreatedInvite);
+redacted!(RegisterRequest, LoginRequest, TokenResponse, RefreshRequest, CreatedInvite, ChangePassword, DeleteMe);
+
+/// `POST /users/me/password`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChangePassword {
+    /// The present password, stretched as [`AuthParams`] says.
+    pub auth: Fixed<32>,
+    /// How the new one was stretched.
+    #[serde(flatten)]
+    pub stretch: StretchParams,
+    /// The new one, stretched.
+    pub new_auth: Fixed<32>,
+}
+
+/// `PUT /users/me/devices`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PutDevices {
+    /// The next device list of the account, which follows the present one.
+    pub device_list: SignedText,
+}
+
+/// `DELETE /users/me`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeleteMe {
+    /// The password, stretched as [`AuthParams`] says.
+    pub auth: Fixed<32>,
+}
 
 /// An account as `GET /admin/users` tells it to those who administer the relay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
+use susurro_protocol::ErrorCode;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::acme;
 use crate::adapters::inbound::listen::{self, TlsError};
@@ -211,6 +212,7 @@ pub struct OpenOffice {
     /// What can be done.
     pub office: Office,
     store: Arc<dyn Store>,
+    config: Config,
 }
 
 /// Opens the database of a relay, which may be running, for a command.
@@ -227,10 +229,39 @@ pub async fn office(config: &Config) -> Result<OpenOffice, StartError> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
-    Ok(OpenOffice { office, store })
+    Ok(OpenOffice { office, store, config: config.clone() })
 }
 
+/// How long a command waits for the relay to do something.
+const ASKED: Duration = Duration::from_secs(10);
+
 impl OpenOffice {
+    /// Erases an account: a relay that is running does it, which alone knows what it holds in memory, and
+    /// otherwise this process.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidName`, `NotFound`; `Storage` when the relay has not done it yet.
+    pub async fn erase(&self, name: &str) -> Result<(), crate::domain::Error> {
+        self.office.ask_to_erase(name).await?;
+        let until = Instant::now() + ASKED;
+        loop {
+            // Held until it is done: no relay starts meanwhile.
+            if let Ok(_held) = storage::lock(&self.config) {
+                self.office.erase_asked().await?;
+            }
+            match self.office.user(name).await {
+                Err(error) if error.code() == ErrorCode::NotFound => return Ok(()),
+                Err(error) => return Err(error),
+                Ok(_) if Instant::now() < until => sleep(Duration::from_millis(100)).await,
+                Ok(_) => {
+                    let why = "the account is disabled and noted for deletion; the relay has not come to it yet";
+                    return Err(crate::domain::Error::Storage(why.to_owned()));
+                }
+            }
+        }
+    }
+
     /// Writes what waits and closes the database.
     pub async fn close(self) {
         let _ = self.store.close().await;

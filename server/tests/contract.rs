@@ -132,6 +132,9 @@ contract!(
     disabling_ends_every_family_and_begins_none,
     an_invite_counts_registrations_that_succeed,
     invites_are_listed_in_pages_and_taken_back,
+    another_password_ends_every_login_but_one,
+    an_erased_account_leaves_nothing,
+    a_list_is_followed_by_its_successor_and_a_removed_device_loses_all,
 );
 
 fn new_account(name: &str, seed: u8) -> NewAccount {
@@ -540,7 +543,7 @@ async fn many_claims_at_once_share_nothing(bench: Bench) {
 
 fn family(account: AccountId, id: u8, refresh: u8, expires: u64) -> NewFamily {
     let (family, refresh) = (FamilyId([id; 16]), RefreshHash([refresh; 32]));
-    NewFamily { family, account, device: device(1), refresh, expires }
+    NewFamily { family, account, device: device(1), proven: None, refresh, expires }
 }
 
 async fn refresh_tokens_rotate_and_reuse_ends_the_family(bench: Bench) {
@@ -815,4 +818,104 @@ async fn invites_are_listed_in_pages_and_taken_back(bench: Bench) {
     assert_eq!(known.revoked, Some(7), "since the first time");
     assert_eq!(bench.store.invite(InviteHash([2; 32])).await.unwrap().unwrap().revoked, None);
     assert!(!bench.store.revoke_invite(InviteHash([8; 32]).id(), 7).await.unwrap());
+}
+
+async fn another_password_ends_every_login_but_one(bench: Bench) {
+    let alice = add(&bench, "alice", 1).await.id;
+    for id in 1..=3 {
+        bench.store.begin(family(alice, id, id, 1_000_000)).await.unwrap();
+    }
+    let stretch =
+        StretchParams { scheme: AUTH_SCHEME.to_owned(), salt: Fixed([9; 16]), memory_kib: 70_000, passes: 4, lanes: 2 };
+    let verifier = Verifier { salt: [8; 16], hash: [7; 32] };
+    let mut ended = bench.store.set_password(alice, stretch.clone(), verifier, FamilyId([2; 16]), 5).await.unwrap();
+    ended.sort_unstable();
+    assert_eq!(ended, [FamilyId([1; 16]), FamilyId([3; 16])]);
+    assert_eq!(bench.store.is_revoked(FamilyId([2; 16])).await, Ok(false));
+    let known = bench.store.credentials(&"alice".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!((known.stretch, known.verifier.salt, known.verifier.hash), (stretch, [8; 16], [7; 32]));
+    // A login that was checked against the old one a moment before does not slip through.
+    let late = NewFamily { proven: Some([1; 16]), ..family(alice, 4, 4, 1_000_000) };
+    assert_eq!(bench.store.begin(late).await.unwrap_err().code(), ErrorCode::InvalidCredentials);
+    bench.store.begin(NewFamily { proven: Some([8; 16]), ..family(alice, 4, 4, 1_000_000) }).await.unwrap();
+}
+
+async fn an_erased_account_leaves_nothing(bench: Bench) {
+    let (alice, bob, chat) = talkers(&bench).await;
+    bench.store.begin(family(alice, 1, 1, 1_000_000)).await.unwrap();
+    let store = async |message: NewMessage| bench.store.deposit(message).await.unwrap().await.unwrap();
+    let back = |n: u64| NewMessage { sender: bob, sender_device: device(2), ..message(n, &[1]) };
+    for n in 1..=2 {
+        assert!(matches!(store(message(n, &[2])).await, Deposited::Stored { .. }));
+        assert!(matches!(store(back(n)).await, Deposited::Stored { .. }));
+    }
+    assert_eq!(bench.store.to_erase().await.unwrap(), []);
+    assert_eq!(bench.store.ask_to_erase(alice, 3).await.unwrap(), [FamilyId([1; 16])]);
+    assert_eq!(bench.store.to_erase().await.unwrap(), [alice]);
+    assert!(bench.store.by_id(alice).await.unwrap().unwrap().disabled.is_some());
+    assert!(bench.store.roster(chat).await.unwrap().is_some());
+    bench.store.erase(alice, 4).await.unwrap();
+    assert_eq!(bench.store.to_erase().await.unwrap(), []);
+    assert!(bench.store.is_revoked(FamilyId([1; 16])).await.unwrap(), "its tokens are still about");
+    assert!(bench.store.by_id(alice).await.unwrap().is_none());
+    assert!(bench.store.device(device(1)).await.unwrap().is_none());
+    assert!(bench.store.list(alice).await.unwrap().is_none());
+    assert_eq!(Mailboxes::state(&*bench.store, device(1)).await.unwrap(), None);
+    assert!(bench.store.chat(chat).await.unwrap().is_none());
+    assert!(bench.store.of_account(bob, None, 9).await.unwrap().is_empty());
+    assert!(bench.store.read(device(2), 0, 9, 9_999).await.unwrap().is_empty(), "also what it has sent");
+    assert_eq!(Mailboxes::state(&*bench.store, device(2)).await.unwrap(), Some(MailboxState { head: 2, waiting: 0 }));
+    assert!(!matches!(store(back(3)).await, Deposited::Stored { .. }), "nor does anybody deposit for it");
+    assert!(bench.store.erase(alice, 5).await.unwrap().is_empty(), "twice is once");
+    // The same name, device and account again, as if for the first time.
+    let again = add(&bench, "alice", 1).await.id;
+    bench.store.open_direct(chat, [again, bob], 9).await.unwrap();
+    assert!(matches!(store(message(5, &[2])).await, Deposited::Stored { .. }));
+    assert_eq!(Mailboxes::state(&*bench.store, device(2)).await.unwrap(), Some(MailboxState { head: 3, waiting: 1 }));
+}
+
+/// The list of `account` behind `known`, with the devices of these seeds.
+fn later(account: u8, known: &DeviceList, devices: &[u8]) -> DeviceList {
+    let key = SigningKey::from_bytes(&[account; 32]);
+    let certificates = devices.iter().map(|seed| {
+        let body = CertificateBody {
+            device: device(*seed),
+            ..new_account("alice", account).list.certificates()[0].body().clone()
+        };
+        DeviceCertificate::issue(&key, body)
+    });
+    DeviceList::issue(&key, Some(known), 2, certificates.collect())
+}
+
+async fn a_list_is_followed_by_its_successor_and_a_removed_device_loses_all(bench: Bench) {
+    let (alice, bob, chat) = talkers(&bench).await;
+    let first = new_account("alice", 1).list;
+    let two = later(1, &first, &[1, 11]);
+    let (fork, three) = (later(1, &first, &[1, 12]), later(1, &two, &[11]));
+    let invalid = async |list: DeviceList| bench.store.change_list(list, 9).await.unwrap_err().code();
+    assert_eq!(invalid(three.clone()).await, ErrorCode::InvalidDeviceList);
+    assert_eq!(bench.store.change_list(two.clone(), 9).await.unwrap(), []);
+    assert_eq!(invalid(fork).await, ErrorCode::InvalidDeviceList);
+    assert_eq!(invalid(later(1, &two, &[1, 11, 2])).await, ErrorCode::InvalidDeviceList, "a device of somebody else");
+    let roster = bench.store.roster(chat).await.unwrap().unwrap();
+    let of_alice = roster.members.iter().find(|member| member.account == alice).unwrap();
+    assert_eq!((of_alice.list_version, of_alice.devices.len()), (2, 2));
+    let mut audience = bench.store.audience(bob).await.unwrap();
+    audience.sort_unstable();
+    assert_eq!(audience, [device(1), device(2), device(11)]);
+
+    bench.store.begin(family(alice, 1, 1, 1_000_000)).await.unwrap();
+    bench.store.begin(NewFamily { device: device(11), ..family(alice, 2, 2, 1_000_000) }).await.unwrap();
+    let store = async |message: NewMessage| bench.store.deposit(message).await.unwrap().await.unwrap();
+    assert!(matches!(store(message(1, &[2])).await, Deposited::Stored { .. }));
+    assert_eq!(bench.store.change_list(three.clone(), 9).await.unwrap(), [FamilyId([1; 16])]);
+    assert!(bench.store.is_revoked(FamilyId([1; 16])).await.unwrap());
+    assert!(!bench.store.is_revoked(FamilyId([2; 16])).await.unwrap());
+    assert_eq!(bench.store.begin(family(alice, 3, 3, 9)).await.unwrap_err().code(), ErrorCode::UnknownDevice);
+    assert!(bench.store.device(device(1)).await.unwrap().is_none());
+    assert_eq!(Mailboxes::state(&*bench.store, device(1)).await.unwrap(), None);
+    let shown = bench.store.list(alice).await.unwrap().unwrap().list;
+    assert_eq!(shown, susurro_protocol::rest::SignedText::of(three.signed()));
+    assert_eq!(bench.store.read(device(2), 0, 9, 9_999).await.unwrap().len(), 1, "what it has sent still comes");
+    assert_eq!(invalid(later(1, &three, &[1, 11])).await, ErrorCode::InvalidDeviceList, "and it does not come back");
 }

@@ -239,7 +239,10 @@ async fn keys_tokens_and_names_are_given_once_by_all_nodes_together() {
 
     let account = new_account("person1", 1).account.id;
     let (family, refresh) = (FamilyId([1; 16]), RefreshHash([1; 32]));
-    nodes[0].begin(NewFamily { family, account, device: device(1), refresh, expires: 100 }).await.unwrap();
+    nodes[0]
+        .begin(NewFamily { family, account, device: device(1), proven: None, refresh, expires: 100 })
+        .await
+        .unwrap();
     let tries: Vec<_> = (10..30)
         .map(|new| {
             let store = nodes[usize::from(new % 2)].clone();

@@ -1,5 +1,6 @@
 //! The facade: one handle for a face, whatever it is.
 
+mod account;
 pub(crate) mod failures;
 mod reading;
 mod registration;
@@ -83,6 +84,35 @@ impl Client {
         passphrase: Secret,
     ) -> Result<Self, Error> {
         registration::register(profile, relay, name, Some(invite), password, passphrase).await
+    }
+
+    /// Changes the password of the account, on a profile that is not open. Every other login of the account ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WeakPassword`], [`Error::WrongNameOrPassword`], and as [`login`](Self::login).
+    pub async fn change_password(
+        profile: &Path,
+        password: Secret,
+        new: Secret,
+        passphrase: Secret,
+    ) -> Result<(), Error> {
+        account::change_password(profile, password, new, passphrase).await
+    }
+
+    /// Deletes the account at the relay, with everything that the relay has of it, on a profile that is not open. What
+    /// is in the profile can still be read, unless it is removed as well.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongNameOrPassword`], and as [`login`](Self::login); then nothing was deleted.
+    pub async fn delete_account(
+        profile: &Path,
+        password: Secret,
+        passphrase: Secret,
+        remove_profile: bool,
+    ) -> Result<(), Error> {
+        account::delete_account(profile, password, passphrase, remove_profile).await
     }
 
     /// Who may register on a relay.

@@ -97,13 +97,7 @@ pub(super) async fn login(
     if snapshot.name != name {
         return Err(Error::OtherAccount(snapshot.name));
     }
-    let offered = info(&http).await?.relay_key.0;
-    if offered != snapshot.relay.key {
-        return Err(Error::RelayKeyChanged {
-            pinned: fingerprint(&snapshot.relay.key),
-            offered: fingerprint(&offered),
-        });
-    }
+    check_relay(&snapshot, &http).await?;
     let tokens = log_in(&snapshot, &http, Arc::new(password)).await.map_err(|failure| failure.at(http.url()))?;
     store.set_relay_url(http.url().as_str()).await?;
     finish(store, &http, &snapshot, tokens).await
@@ -119,7 +113,16 @@ pub(super) async fn policy(relay: &str) -> Result<RegistrationPolicy, Error> {
     })
 }
 
-fn connect(relay: &str) -> Result<Http, Error> {
+/// Whether it is the relay whose key is pinned: no other sees a proof or a password.
+pub(super) async fn check_relay(snapshot: &Snapshot, http: &Http) -> Result<(), Error> {
+    let offered = info(http).await?.relay_key.0;
+    if offered == snapshot.relay.key {
+        return Ok(());
+    }
+    Err(Error::RelayKeyChanged { pinned: fingerprint(&snapshot.relay.key), offered: fingerprint(&offered) })
+}
+
+pub(super) fn connect(relay: &str) -> Result<Http, Error> {
     let url = RelayUrl::parse(relay)?;
     Http::new(url).map_err(|error| Error::Io(error.to_string()))
 }
@@ -240,13 +243,13 @@ async fn finish(store: Store, http: &Http, snapshot: &Snapshot, tokens: Tokens) 
 }
 
 /// Why there are no tokens.
-enum Failure {
+pub(super) enum Failure {
     Transport(TransportError),
     Error(Error),
 }
 
 impl Failure {
-    fn at(self, url: &RelayUrl) -> Error {
+    pub(super) fn at(self, url: &RelayUrl) -> Error {
         match self {
             Self::Transport(error) => at(error, url),
             Self::Error(error) => error,
@@ -266,7 +269,7 @@ impl From<TransportError> for Failure {
     }
 }
 
-async fn log_in(snapshot: &Snapshot, http: &Http, password: Arc<Secret>) -> Result<Tokens, Failure> {
+pub(super) async fn log_in(snapshot: &Snapshot, http: &Http, password: Arc<Secret>) -> Result<Tokens, Failure> {
     let params = http.auth_params(&snapshot.name).await?;
     let stretched = stretched(password, params.stretch).await?;
     let device = LocalDevice::from_bytes(&snapshot.device).map_err(|_| Error::from(StoreError::damaged()))?;
@@ -283,7 +286,7 @@ async fn log_in(snapshot: &Snapshot, http: &Http, password: Arc<Secret>) -> Resu
 }
 
 /// Argon2id takes its time on a thread of its own.
-async fn stretched(
+pub(super) async fn stretched(
     password: Arc<Secret>,
     params: susurro_protocol::rest::StretchParams,
 ) -> Result<StretchedPassword, Error> {

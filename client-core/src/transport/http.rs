@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use susurro_protocol::limits::REST_BODY_MAX;
 use susurro_protocol::rest::{
-    AuthParams, ClaimRequest, LoginRequest, OpenChat, Page, Problem, RefreshRequest, RegisterRequest, RelayInfo,
-    TokenResponse, UserEntry,
+    AuthParams, ChangePassword, ClaimRequest, DeleteMe, LoginRequest, OpenChat, Page, Problem, RefreshRequest,
+    RegisterRequest, RelayInfo, TokenResponse, UserEntry,
 };
 use susurro_protocol::{AccountName, ErrorCode, version};
 
@@ -140,6 +140,26 @@ impl Http {
     /// [`TransportError`].
     pub async fn login(&self, request: &LoginRequest) -> Result<TokenResponse, TransportError> {
         self.send(Method::POST, "/auth/login", None, request).await
+    }
+
+    /// `POST /users/me/password`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn change_password(&self, request: &ChangePassword, token: &Token) -> Result<(), TransportError> {
+        let request = self.request(Method::POST, "/users/me/password", Some(token)).json(request);
+        self.answer(request).await.map(drop)
+    }
+
+    /// `DELETE /users/me`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn delete_me(&self, request: &DeleteMe, token: &Token) -> Result<(), TransportError> {
+        let request = self.request(Method::DELETE, "/users/me", Some(token)).json(request);
+        self.answer(request).await.map(drop)
     }
 
     /// `POST /auth/logout`.

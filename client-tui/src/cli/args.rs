@@ -51,6 +51,9 @@ pub(crate) enum Command {
     Login(Account),
     /// Log this device out of the relay; the profile stays and can still be read
     Logout,
+    /// Change the password of the account, or delete the account
+    #[command(subcommand)]
+    Account(OwnAccount),
     /// Send a message
     ///
     /// Prints the message's identifier on stdout as soon as the message is durable here, and ends with 0 once the relay has it durably.
@@ -110,6 +113,39 @@ pub(crate) struct Account {
     /// Without this option it comes from SUSURRO_PASSWORD, else from a prompt. It never leaves this machine as it is.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum OwnAccount {
+    /// Change the password of the account; every other login of it ends
+    Password {
+        /// Read the present password from this file
+        ///
+        /// Without this option it comes from SUSURRO_PASSWORD, else from a prompt.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        password_file: Option<PathBuf>,
+        /// Read the new password from this file
+        ///
+        /// Without this option it comes from SUSURRO_NEW_PASSWORD, else from a prompt.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        new_password_file: Option<PathBuf>,
+    },
+    /// Delete the account at the relay, with everything that the relay has of it
+    ///
+    /// Nothing brings it back. Others can no longer write to you, what you sent and they have not fetched is gone, and the name is free for anybody.
+    Delete {
+        /// The name of the account once more
+        #[arg(long, value_name = "NAME")]
+        confirm: String,
+        /// Remove this profile as well, with its keys and messages
+        #[arg(long)]
+        remove_profile: bool,
+        /// Read the password from this file
+        ///
+        /// Without this option it comes from SUSURRO_PASSWORD, else from a prompt.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        password_file: Option<PathBuf>,
+    },
 }
 
 #[derive(Args, Debug)]

@@ -139,7 +139,7 @@ impl Failure {
         let system = |error: &io::Error| sanitize::line(&error.to_string());
         Some(match self {
             Self::Client(error) | Self::GivenUp(error) => client(error),
-            Self::NoSecret(Kind::Password) => texts.get(key!("cli-no-password")),
+            Self::NoSecret(Kind::Password | Kind::NewPassword) => texts.get(key!("cli-no-password")),
             Self::NoSecret(Kind::Invite) => texts.get(key!("error-invalid-invite")),
             Self::NoSecret(Kind::Passphrase) => texts.get(key!("cli-no-passphrase")),
             Self::SecretFile(path, problem) => {

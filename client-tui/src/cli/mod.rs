@@ -1,6 +1,7 @@
 //! The command line: one file a command. Stdout is data, stderr is talk, exit codes are in
 //! [`crate::exit`].
 
+mod account;
 mod args;
 mod chats;
 mod context;
@@ -85,6 +86,7 @@ fn execute(arguments: &Arguments, profile: Option<&Path>, texts: &Arc<Texts>) ->
         Some(Command::Register(account)) => register::run(&context(false)?, account),
         Some(Command::Login(account)) => login::run(&context(false)?, account),
         Some(Command::Logout) => logout::run(&context(false)?),
+        Some(Command::Account(what)) => account::run(&context(false)?, what),
         Some(Command::Send(message)) => send::run(&context(false)?, message),
         Some(Command::Sync(options)) => sync::run(&context(false)?, options),
         Some(Command::Recv(options)) => recv::run(&context(false)?, options),
@@ -107,6 +109,8 @@ fn headline(command: Option<&Command>) -> Key {
         Some(Command::Register(_)) => key!("cli-failed-register"),
         Some(Command::Login(_)) => key!("cli-failed-login"),
         Some(Command::Logout) => key!("cli-failed-logout"),
+        Some(Command::Account(args::OwnAccount::Password { .. })) => key!("cli-failed-password"),
+        Some(Command::Account(args::OwnAccount::Delete { .. })) => key!("cli-failed-delete"),
         Some(Command::Send(_)) => key!("cli-failed-send"),
         Some(Command::Sync(_)) => key!("cli-failed-sync"),
         Some(Command::Recv(_)) => key!("cli-failed-recv"),

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Password,
     /// Of the profile, for the local store.
     Passphrase,
+    /// Another one of the account.
+    NewPassword,
     /// Of whoever runs the relay, for registration.
     Invite,
 }
@@ -32,6 +34,7 @@ impl Kind {
         match self {
             Self::Password => "SUSURRO_PASSWORD",
             Self::Passphrase => "SUSURRO_PASSPHRASE",
+            Self::NewPassword => "SUSURRO_NEW_PASSWORD",
             Self::Invite => "SUSURRO_INVITE",
         }
     }
@@ -105,7 +108,9 @@ fn ask(texts: &Texts, kind: Kind, new: bool) -> Result<Secret, Failure> {
         (Kind::Invite, _) => (key!("cli-ask-invite"), None),
         (Kind::Password, false) => (key!("cli-ask-password"), None),
         (Kind::Passphrase, false) => (key!("cli-ask-passphrase"), None),
-        (Kind::Password, true) => (key!("cli-ask-new-password"), Some(key!("cli-ask-password-again"))),
+        (Kind::Password | Kind::NewPassword, true) | (Kind::NewPassword, false) => {
+            (key!("cli-ask-new-password"), Some(key!("cli-ask-password-again")))
+        }
         (Kind::Passphrase, true) => (key!("cli-ask-new-passphrase"), Some(key!("cli-ask-passphrase-again"))),
     };
     let typed = |prompt| {

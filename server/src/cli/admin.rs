@@ -3,15 +3,15 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 use susurro_protocol::ErrorCode;
 use susurro_protocol::rest::{AdminUser, ChangeUser, CreateInvite, InviteEntry, Page};
 
 use super::exit::{Exit, Failure};
 use super::flags::OfflineFlags;
 use super::output::Output;
-use crate::compose;
+use crate::compose::{self, OpenOffice};
 use crate::domain::Error;
-use crate::service::Office;
 
 #[derive(Args)]
 pub(super) struct Admin {
@@ -58,6 +58,14 @@ enum User {
     Promote {
         /// Its name.
         name: String,
+    },
+    /// Erase an account with everything of it; its name is free again.
+    Delete {
+        /// Its name.
+        name: String,
+        /// Its name once more: nothing brings it back.
+        #[arg(long, value_name = "NAME")]
+        confirm: String,
     },
     /// Make an administrator an account like the others.
     Demote {
@@ -116,15 +124,16 @@ pub(super) fn run(admin: Admin, output: Output) -> Result<(), Failure> {
     let config = flags.start()?;
     super::block_on(async move {
         let open = compose::office(&config).await?;
-        let done = perform(&open.office, what, output).await;
+        let done = perform(&open, what, output).await;
         open.close().await;
         done
     })
 }
 
-async fn perform(office: &Office, what: What, output: Output) -> Result<(), Failure> {
+async fn perform(open: &OpenOffice, what: What, output: Output) -> Result<(), Failure> {
+    let office = &open.office;
     match what {
-        What::User(user) => users(office, user, output).await,
+        What::User(user) => users(open, user, output).await,
         What::Invite(Invite::Create { uses, expires, note }) => {
             let wanted = CreateInvite { uses, expires_in: expires.0, note };
             let made = office.create_invite(wanted).await.map_err(refused)?;
@@ -147,7 +156,8 @@ async fn perform(office: &Office, what: What, output: Output) -> Result<(), Fail
     }
 }
 
-async fn users(office: &Office, user: User, output: Output) -> Result<(), Failure> {
+async fn users(open: &OpenOffice, user: User, output: Output) -> Result<(), Failure> {
+    let office = &open.office;
     let (name, change) = match user {
         User::List { prefix } => {
             let mut after = None;
@@ -161,6 +171,13 @@ async fn users(office: &Office, user: User, output: Output) -> Result<(), Failur
                     return Ok(());
                 }
             }
+        }
+        User::Delete { name, confirm } if name != confirm => {
+            return Err(Failure::new(Exit::Usage, "--confirm names another account; nothing was done"));
+        }
+        User::Delete { name, .. } => {
+            known(&name, open.erase(&name).await)?;
+            return output.say(&json!({ "deleted": name }), format_args!("{name}\tdeleted"));
         }
         User::Show { name } => (name, ChangeUser::default()),
         User::Disable { name } => (name, ChangeUser { disabled: Some(true), role: None }),

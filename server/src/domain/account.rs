@@ -151,6 +151,39 @@ pub fn first_list(text: &SignedText) -> Result<DeviceList, Error> {
     Ok(list)
 }
 
+/// The device list that replaces `known`: of the same account key, its direct successor, and with the
+/// certificate that each device had before.
+///
+/// # Errors
+///
+/// [`ErrorCode::InvalidDeviceList`].
+pub fn next_list(known: &DeviceList, next: &DeviceList) -> Result<ListChange, Error> {
+    next.follows(known).map_err(Error::device_list)?;
+    let wrong = |why: &str| Err(Error::explained(ErrorCode::InvalidDeviceList, why));
+    if next.body().version != known.body().version + 1 {
+        return wrong("the next list has the next version");
+    }
+    let device = |certificate: &DeviceCertificate| certificate.body().device;
+    for certificate in next.certificates() {
+        if known.certificate(&device(certificate)).is_some_and(|before| before.hash() != certificate.hash()) {
+            return wrong("a device keeps its certificate; another one is another device");
+        }
+    }
+    let without = |list: &DeviceList, other: &DeviceList| -> Vec<DeviceId> {
+        list.certificates().iter().map(device).filter(|device| other.certificate(device).is_none()).collect()
+    };
+    Ok(ListChange { removed: without(known, next), added: without(next, known) })
+}
+
+/// What another device list changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListChange {
+    /// Devices that are no longer in it.
+    pub removed: Vec<DeviceId>,
+    /// Devices that are new in it.
+    pub added: Vec<DeviceId>,
+}
+
 /// Checks how a client has stretched a password.
 ///
 /// # Errors

@@ -36,6 +36,8 @@ pub struct NewFamily {
     pub account: AccountId,
     /// The device.
     pub device: DeviceId,
+    /// Salt of the verifier that the password was checked against, when one was.
+    pub proven: Option<[u8; 16]>,
     /// Hash of its first refresh token.
     pub refresh: RefreshHash,
     /// When that expires, in milliseconds since 1970.

@@ -1,9 +1,11 @@
 //! Accounts and their devices.
 
+use susurro_protocol::keys::DeviceList;
 use susurro_protocol::{AccountId, AccountName, DeviceId};
 
 use super::Answer;
 use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList};
+use crate::domain::token::FamilyId;
 
 /// Who has registered.
 pub trait Accounts: Send + Sync {
@@ -35,6 +37,15 @@ pub trait Devices: Send + Sync {
     /// The present device list of an account.
     fn list(&self, account: AccountId) -> Answer<'_, Option<StoredList>>;
 
-    /// A device and its certificate.
+    /// Puts the next list of its account in the place of the present one, by the rules of
+    /// [`crate::domain::account::next_list`], in one piece: a removed device loses its mailbox, its prekeys and its
+    /// logins, which are named; a new one gets an empty mailbox. What a removed device has sent stays.
+    /// Of two that would follow the same list, one is taken.
+    fn change_list(&self, list: DeviceList, now: u64) -> Answer<'_, Vec<FamilyId>>;
+
+    /// The devices of all who share a chat with the account, its own included.
+    fn audience(&self, account: AccountId) -> Answer<'_, Vec<DeviceId>>;
+
+    /// A device that is in its account's list, and its certificate.
     fn device(&self, device: DeviceId) -> Answer<'_, Option<Device>>;
 }

@@ -1,9 +1,10 @@
 //! What those who run the relay do with accounts.
 
 use susurro_protocol::AccountId;
+use susurro_protocol::rest::StretchParams;
 
 use super::Answer;
-use crate::domain::account::Role;
+use crate::domain::account::{Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 
@@ -19,6 +20,26 @@ pub trait Administration: Send + Sync {
 
     /// Changes what an account may do.
     fn set_role(&self, account: AccountId, role: Role) -> Answer<'_, ()>;
+
+    /// Changes how an account proves its password, and ends every login of it but `kept`, in one piece.
+    fn set_password(
+        &self,
+        account: AccountId,
+        stretch: StretchParams,
+        verifier: Verifier,
+        kept: FamilyId,
+        now: u64,
+    ) -> Answer<'_, Vec<FamilyId>>;
+
+    /// Forgets an account and everything of it in one piece: its devices, prekeys and mailboxes, what it
+    /// has sent that still waits, its chats, its logins. Nothing when there is none.
+    fn erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>>;
+
+    /// Notes that an account is to be erased by whoever runs the relay, and disables it.
+    fn ask_to_erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>>;
+
+    /// Accounts that are noted so.
+    fn to_erase(&self) -> Answer<'_, Vec<AccountId>>;
 
     /// Families that were ended since the last call, those of everybody who works on the same database
     /// included; an adapter may leave out what it has ended itself.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use susurro_protocol::event::PrekeysLow;
+use susurro_protocol::event::{DevicesChanged, PrekeysLow};
 use susurro_protocol::limits::{DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES, WHISPERS_WAITING};
 use susurro_protocol::{DeviceId, ErrorCode};
 use tokio::sync::Notify;
@@ -30,6 +30,9 @@ pub trait Bus: Send + Sync {
     /// Tells a device that its one-time prekeys run out.
     fn prekeys_low(&self, device: DeviceId, low: PrekeysLow);
 
+    /// Tells devices that an account has another list.
+    fn devices_changed(&self, to: Vec<DeviceId>, changed: DevicesChanged);
+
     /// Ends every connection of a token family.
     fn revoke(&self, family: FamilyId);
 
@@ -47,6 +50,9 @@ pub struct Turn {
     /// Random, for two nodes at the same moment.
     pub tie: u64,
 }
+
+/// Words about device lists that wait for one connection.
+const CHANGES_WAITING: usize = 64;
 
 /// Why a connection has to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +78,8 @@ pub struct Taken {
     pub signals: VecDeque<Signal>,
     /// One-time prekeys run out.
     pub prekeys_low: Option<PrekeysLow>,
+    /// Accounts with another device list.
+    pub devices_changed: Vec<DevicesChanged>,
     /// The connection has to end.
     pub ending: Option<Ending>,
     bytes: usize,
@@ -118,6 +126,18 @@ impl Slot {
     /// Leaves a word about prekeys; a later one takes its place.
     pub fn prekeys_low(&self, low: PrekeysLow) {
         self.change(|state| state.prekeys_low = Some(low));
+    }
+
+    /// Leaves a word about a device list; a later one about the same account takes its place. Beyond
+    /// [`CHANGES_WAITING`] the oldest goes: whoever writes to that account learns of it then.
+    pub fn devices_changed(&self, changed: DevicesChanged) {
+        self.change(|state| {
+            state.devices_changed.retain(|known| known.account != changed.account);
+            if state.devices_changed.len() >= CHANGES_WAITING {
+                state.devices_changed.remove(0);
+            }
+            state.devices_changed.push(changed);
+        });
     }
 
     /// Tells the connection to end; the first reason stays.

@@ -1,7 +1,7 @@
 //! What the nodes of one relay tell each other.
 
 use susurro_protocol::DeviceId;
-use susurro_protocol::event::PrekeysLow;
+use susurro_protocol::event::{DevicesChanged, PrekeysLow};
 
 use super::{Bus, Turn};
 use crate::domain::message::{Signal, Waiting};
@@ -56,6 +56,8 @@ pub enum Word {
     Whisper(Signal),
     /// Its one-time prekeys run out.
     PrekeysLow(PrekeysLow),
+    /// An account has another device list.
+    DevicesChanged(DevicesChanged),
     /// It has connected.
     Attached(Attachment),
     /// A token family was ended.

@@ -6,7 +6,8 @@ use crate::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation};
 /// Token families and their refresh tokens.
 pub trait Sessions: Send + Sync {
     /// Remembers a new family. Refused with `AccountDisabled` for an account that may not log in, also
-    /// when that became so a moment ago, and with `Unauthenticated` for one that is gone.
+    /// when that became so a moment ago, with `Unauthenticated` for one that is gone, and with
+    /// `InvalidCredentials` when the password that was proven is no longer the account's.
     fn begin(&self, family: NewFamily) -> Answer<'_, ()>;
 
     /// Exchanges a refresh token by the rules of [`crate::domain::token::rotate`], in one piece:

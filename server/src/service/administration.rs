@@ -83,6 +83,31 @@ impl Office {
         Ok((self.user(name).await?, ended))
     }
 
+    /// Asks whoever runs the relay to erase an account; until then it is disabled.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidName`, `NotFound`.
+    pub async fn ask_to_erase(&self, name: &str) -> Result<(), Error> {
+        let id = self.account(name).await?.id;
+        self.administration.ask_to_erase(id, self.clock.now()).await?;
+        Ok(())
+    }
+
+    /// Erases what was asked for. Names the logins that ended.
+    ///
+    /// # Errors
+    ///
+    /// Only those of the store.
+    pub async fn erase_asked(&self) -> Result<Vec<FamilyId>, Error> {
+        let mut ended = Vec::new();
+        for account in self.administration.to_erase().await? {
+            ended.extend(self.administration.erase(account, self.clock.now()).await?);
+            tracing::info!("an account was deleted by the operator");
+        }
+        Ok(ended)
+    }
+
     /// Makes an invite.
     ///
     /// # Errors
@@ -182,7 +207,8 @@ impl Relay {
         Ok(user)
     }
 
-    /// Closes the connections of logins that somebody beside this process has ended.
+    /// Closes the connections of logins that somebody beside this process has ended, and erases the accounts
+    /// that somebody beside it has asked to.
     ///
     /// # Errors
     ///
@@ -190,6 +216,22 @@ impl Relay {
     pub async fn hear_elsewhere(&self) -> Result<(), Error> {
         let ended = self.ports.administration.ended_elsewhere().await?;
         self.close_connections(&ended);
+        let ended = self.office().erase_asked().await?;
+        self.close_connections(&ended);
+        Ok(())
+    }
+
+    /// Erases an account other than the caller's own.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidName`, `NotFound`, `InvalidRequest` for the caller's own account.
+    pub async fn delete_user(&self, claims: &Claims, name: &str) -> Result<(), Error> {
+        self.check_not_oneself(claims.account, name).await?;
+        let id = self.office().account(name).await?.id;
+        let ended = self.ports.administration.erase(id, self.now()).await?;
+        self.close_connections(&ended);
+        tracing::info!("an account was deleted by an administrator");
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use susurro_protocol::DeviceId;
-use susurro_protocol::event::PrekeysLow;
+use susurro_protocol::event::{DevicesChanged, PrekeysLow};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -178,6 +178,14 @@ impl Bus for Cluster {
         }
     }
 
+    fn devices_changed(&self, to: Vec<DeviceId>, changed: DevicesChanged) {
+        let (here, elsewhere): (Vec<_>, Vec<_>) = to.into_iter().partition(|device| self.local.has(*device));
+        self.local.devices_changed(here, changed);
+        for device in elsewhere {
+            self.link.say(Audience::Device(device), Word::DevicesChanged(changed));
+        }
+    }
+
     fn revoke(&self, family: FamilyId) {
         self.local.revoke(family);
         self.link.say(Audience::Everyone, Word::Revoked(family));
@@ -193,6 +201,9 @@ impl Heard for Cluster {
         match (to, word) {
             (Audience::Device(device), Word::Wake) => self.local.wake(device),
             (Audience::Device(device), Word::PrekeysLow(low)) => self.local.prekeys_low(device, low),
+            (Audience::Device(device), Word::DevicesChanged(changed)) => {
+                self.local.devices_changed(vec![device], changed)
+            }
             (Audience::Device(device), Word::Attached(attachment)) => self.heard_attached(device, attachment),
             // Only for the device that it was said to.
             (Audience::Device(device), Word::Whisper(signal)) if signal.recipient == device => {

@@ -48,7 +48,7 @@ impl Relay {
         signed::verify(&device.certificate.body().signing_key.0, Label::Login, &proof, &request.proof.0)
             .map_err(|_| ErrorCode::BadSignature)?;
         let account = self.ports.accounts.by_id(device.account).await?.ok_or(ErrorCode::InvalidCredentials)?;
-        self.begin_session(account.id, device.device, account.role).await
+        self.begin_session(account.id, device.device, account.role, Some(credentials.verifier.salt)).await
     }
 
     async fn credentials(&self, username: &str) -> Result<Option<Credentials>, Error> {

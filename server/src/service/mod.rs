@@ -10,6 +10,7 @@ mod fanout;
 mod keys;
 mod login;
 mod mailbox;
+mod own_account;
 mod pace;
 mod profile;
 mod rates;

@@ -54,11 +54,12 @@ impl Relay {
         account: AccountId,
         device: DeviceId,
         role: Role,
+        proven: Option<[u8; 16]>,
     ) -> Result<TokenResponse, Error> {
         let family = FamilyId(self.random()?);
         let token = self.refresh_token()?;
         let expires = self.now() + REFRESH_SECONDS * 1000;
-        let new = NewFamily { family, account, device, refresh: RefreshHash::of(&token), expires };
+        let new = NewFamily { family, account, device, proven, refresh: RefreshHash::of(&token), expires };
         self.ports.sessions.begin(new).await?;
         self.tokens(account, device, role, family, token)
     }

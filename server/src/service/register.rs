@@ -37,7 +37,7 @@ impl Relay {
         let stretch = request.stretch;
         let new = NewAccount { account, stretch, verifier: Verifier { salt, hash }, list, invite };
         self.ports.accounts.register(new).await?;
-        self.begin_session(id, device, role).await
+        self.begin_session(id, device, role, None).await
     }
 
     /// The invite that a registration is counted on.

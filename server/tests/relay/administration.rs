@@ -8,8 +8,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::rest::{
-    AdminUser, CreatedInvite, InviteEntry, Me, Page, Problem, RefreshRequest, RegisterRequest, RelayInfo, SignedText,
-    TokenResponse,
+    AdminUser, ChangePassword, Chat, CreatedInvite, DeleteMe, InviteEntry, Me, Page, Problem, RefreshRequest,
+    RegisterRequest, RelayInfo, SignedText, TokenResponse, UserDevices, UserEntry,
 };
 use susurro_protocol::{DeviceId, ErrorCode};
 use susurro_server::config::Config;
@@ -27,7 +27,7 @@ fn admin(dir: &Path, settings: impl IntoIterator<Item = (&'static str, String)>,
 }
 
 /// What it prints when it does what it is asked.
-fn done(relay: &Relay, arguments: &[&str]) -> String {
+pub(crate) fn done(relay: &Relay, arguments: &[&str]) -> String {
     let output = admin(relay.dir.path(), relay.settings(), arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -243,4 +243,128 @@ async fn who_administers_is_looked_up_at_each_request() {
     // Demoted: at the next request it is over.
     assert_eq!(change(&alice, "root", json!({ "role": "user" })).await.unwrap().role, "user");
     assert_eq!(code(root.get::<Page<AdminUser>>("/admin/users").await), Some(ErrorCode::Forbidden));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_password_ends_every_other_login_at_once() {
+    let relay = relay().await;
+    let alice = register(&relay, "alice").await;
+    let second = alice.login_as("alice", alice.auth, alice.device).await.unwrap();
+    let talk = alice.connect(0).await;
+    let asking = Person {
+        tokens: second.clone(),
+        url: alice.url.clone(),
+        http: alice.http.clone(),
+        signing_key: alice.signing_key.clone(),
+        ..alice
+    };
+    let (new, cost) = (random(), stretch());
+    let change = |auth: [u8; 32]| ChangePassword { auth: Fixed(auth), stretch: cost.clone(), new_auth: Fixed(new) };
+    let ask = async |change: &ChangePassword| {
+        asking.request(Method::POST, "/users/me/password").json(change).send().await.unwrap()
+    };
+    assert_eq!(ask(&change([0; 32])).await.json::<Problem>().await.unwrap().code, ErrorCode::InvalidCredentials);
+    let weak = ChangePassword {
+        stretch: susurro_protocol::rest::StretchParams { passes: 1, ..cost.clone() },
+        ..change(asking.auth)
+    };
+    assert_eq!(ask(&weak).await.json::<Problem>().await.unwrap().code, ErrorCode::InvalidRequest);
+    asking.login_as("alice", asking.auth, asking.device).await.unwrap();
+    assert_eq!(ask(&change(asking.auth)).await.status(), 204);
+
+    assert_eq!(talk.ended().await.0, ErrorCode::TokenRevoked);
+    asking.get::<Me>("/users/me").await.unwrap();
+    let first = asking.http.get(format!("{}/users/me", asking.url)).bearer_auth(&alice.tokens.access_token);
+    assert_eq!(code(answer::<Me>(first).await), Some(ErrorCode::TokenRevoked));
+    let old = asking.login_as("alice", asking.auth, asking.device).await;
+    assert_eq!(code(old), Some(ErrorCode::InvalidCredentials));
+    asking.login_as("alice", new, asking.device).await.unwrap();
+    assert_eq!(asking.params("alice").await.stretch, cost, "who logs in is told how the new one is stretched");
+}
+
+/// Alice, Bob and what went between them; then Alice is gone.
+async fn deleted(relay: &Relay, delete: impl AsyncFnOnce(&Person)) {
+    let (alice, bob, chat) = pair(relay).await;
+    alice.put::<susurro_protocol::rest::KeyCount>("/keys", &alice.keys(1..=3)).await.unwrap();
+    let (mut to, mut from) = (bob.connect(0).await, alice.connect(0).await);
+    from.deposit(&alice.message(chat, &bob, b"was on its way")).await.unwrap();
+    to.delivery().await;
+    to.deposit(&bob.message(chat, &alice, b"never fetched")).await.unwrap();
+    delete(&alice).await;
+
+    assert_eq!(from.delivery().await.ciphertext.as_slice(), b"never fetched");
+    assert_eq!(from.ended().await.0, ErrorCode::TokenRevoked);
+    assert_eq!(code(alice.get::<Me>("/users/me").await), Some(ErrorCode::TokenRevoked));
+    let shown = RefreshRequest { refresh_token: alice.tokens.refresh_token.clone() };
+    assert_eq!(code(alice.post::<TokenResponse>("/auth/refresh", &shown).await), Some(ErrorCode::Unauthenticated));
+    let login = alice.login_as("alice", alice.auth, alice.device).await;
+    assert_eq!(code(login), Some(ErrorCode::InvalidCredentials), "like a name that nobody ever had");
+
+    // Others get clear answers, on the connection that they have had all the time.
+    let rejected = to.deposit(&bob.message(chat, &alice, b"still there?")).await.unwrap_err();
+    assert_eq!(rejected.code, ErrorCode::UnknownChat);
+    let open = bob.post::<Chat>("/chats", &json!({ "peer": "alice" })).await;
+    assert_eq!(code(open), Some(ErrorCode::NotFound));
+    assert_eq!(code(bob.get::<UserDevices>("/users/alice/devices").await), Some(ErrorCode::NotFound));
+    assert!(bob.get::<Page<Chat>>("/chats").await.unwrap().items.is_empty());
+    let found: Page<UserEntry> = bob.get("/users/search?q=al").await.unwrap();
+    assert!(found.items.is_empty());
+
+    // The name is free, for another account.
+    let other = register(relay, "alice").await;
+    assert_ne!(other.account, alice.account);
+    let chat = bob.open_chat("alice").await;
+    to.deposit(&bob.message(chat, &other, b"welcome")).await.unwrap();
+    assert_eq!(other.connect(0).await.delivery().await.ciphertext.as_slice(), b"welcome");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_account_leaves_nothing_and_its_name_is_free() {
+    let relay = relay().await;
+    deleted(&relay, async |alice: &Person| {
+        let delete = async |auth: [u8; 32]| {
+            let body = DeleteMe { auth: Fixed(auth) };
+            alice.request(Method::DELETE, "/users/me").json(&body).send().await.unwrap().status().as_u16()
+        };
+        assert_eq!(delete([0; 32]).await, 401);
+        alice.get::<Me>("/users/me").await.unwrap();
+        assert_eq!(delete(alice.auth).await, 204);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_deleted_by_command_line_beside_a_running_relay() {
+    let relay = relay().await;
+    deleted(&relay, async |_: &Person| {
+        let refused = admin(relay.dir.path(), relay.settings(), &["user", "delete", "alice", "--confirm", "bob"]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert_eq!(done(&relay, &["user", "delete", "alice", "--confirm", "alice"]), "alice\tdeleted\n");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_deleted_by_command_line_where_no_relay_runs() {
+    let relay = relay().await;
+    register(&relay, "alice").await;
+    let settings = relay.settings();
+    let Relay { running, dir, .. } = relay;
+    assert!(running.shutdown().await);
+    let output = admin(dir.path(), settings.clone(), &["user", "delete", "alice", "--confirm", "alice"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(admin(dir.path(), settings, &["user", "show", "alice"]).status.code(), Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_deletes_others_but_not_themselves() {
+    let relay = relay().await;
+    let root = administrator(&relay).await;
+    deleted(&relay, async |_: &Person| {
+        let status = async |name: &str| {
+            root.request(Method::DELETE, &format!("/admin/users/{name}")).send().await.unwrap().status().as_u16()
+        };
+        assert_eq!((status("root").await, status("nobody").await, status("alice").await), (400, 404, 204));
+    })
+    .await;
 }

@@ -10,8 +10,10 @@
 mod accounts;
 mod administration;
 mod check;
+mod devices;
 mod keys;
 mod limits;
+mod matrix;
 mod messages;
 mod nodes;
 mod openapi;

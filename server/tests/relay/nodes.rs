@@ -46,6 +46,8 @@ fn moved(person: &Person, to: &Relay) -> Person {
         tokens: person.tokens.clone(),
         http: person.http.clone(),
         signing_key: person.signing_key.clone(),
+        account_key: person.account_key.clone(),
+        list: person.list.clone(),
         ..*person
     }
 }

@@ -139,7 +139,10 @@ pub(crate) struct Person {
     pub(crate) relay_key: [u8; 32],
     pub(crate) account: AccountId,
     pub(crate) device: DeviceId,
+    pub(crate) account_key: SigningKey,
     pub(crate) signing_key: SigningKey,
+    /// The first device list.
+    pub(crate) list: DeviceList,
     pub(crate) auth: [u8; 32],
     pub(crate) tokens: TokenResponse,
     pub(crate) http: reqwest::Client,
@@ -193,7 +196,8 @@ pub(crate) async fn register_at(url: String, http: reqwest::Client, name: &str) 
     let response = http.post(format!("{url}/auth/register")).json(&request).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);
     let tokens = response.json().await.unwrap();
-    Person { url, relay_key, account: list.body().account, device, signing_key, auth, tokens, http }
+    let account = list.body().account;
+    Person { url, relay_key, account, device, account_key, signing_key, list, auth, tokens, http }
 }
 
 /// Alice and Bob with a chat.

@@ -231,7 +231,7 @@ async fn unknown_path(relay: &Ground) -> Outcome {
 async fn unknown_method(relay: &Ground) -> Outcome {
     let pair = relay.pair().await?;
     let cases = [
-        (Method::DELETE, "/users/me", "GET"),
+        (Method::PUT, "/users/me", "GET"),
         (Method::POST, "/users/me", "PATCH"),
         (Method::GET, "/auth/register", "POST"),
         (Method::PUT, "/auth/login", "POST"),

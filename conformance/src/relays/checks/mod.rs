@@ -1,5 +1,6 @@
 //! The checks, by what they look at.
 
+mod accounts;
 mod administration;
 mod bytes;
 mod chats;
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Check<Ground>> {
         lists::checks(),
         keys::checks(),
         chats::checks(),
+        accounts::checks(),
         administration::checks(),
         config::checks(),
         rates::checks(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use susurro_protocol::event::PrekeysLow;
+use susurro_protocol::event::{DevicesChanged, PrekeysLow};
 use susurro_protocol::{DeviceId, ErrorCode};
 
 use crate::domain::message::{Signal, Waiting};
@@ -61,6 +61,13 @@ impl Bus for LocalBus {
     fn prekeys_low(&self, device: DeviceId, low: PrekeysLow) {
         if let Some(connection) = self.connections().get(&device) {
             connection.slot.prekeys_low(low);
+        }
+    }
+
+    fn devices_changed(&self, to: Vec<DeviceId>, changed: DevicesChanged) {
+        let connections = self.connections();
+        for connection in to.iter().filter_map(|device| connections.get(device)) {
+            connection.slot.devices_changed(changed);
         }
     }
 

@@ -101,6 +101,27 @@ pub(super) async fn change_user(
     Ok(Json(whole(async move { relay.change_user(&claims, &name, &change).await }).await?))
 }
 
+/// Deletes an account other than one's own, with everything of it.
+#[utoipa::path(
+    delete,
+    path = "/admin/users/{name}",
+    tag = "administration",
+    params(("name" = AccountName, Path, description = "Name of the account.")),
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "There is no such account any more."),
+        refusals::AdminDelete
+    )
+)]
+pub(super) async fn delete_user(
+    State(relay): State<Arc<Relay>>,
+    Caller(claims): Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Failure> {
+    whole(async move { relay.delete_user(&claims, &name).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Invites, also those that are used up or over.
 #[utoipa::path(
     get,

@@ -57,6 +57,8 @@ pub fn router(relay: Arc<Relay>, limits: Limits, rates: Arc<dyn Rates>) -> OpenA
     // Its address counts before its token is looked at.
     let logout = OpenApiRouter::new()
         .routes(routes!(auth::logout))
+        .routes(routes!(users::change_password))
+        .routes(routes!(users::delete_me))
         .route_layer(from_fn_with_state(api.clone(), gate::authenticated))
         .route_layer(from_fn_with_state(api.clone(), gate::auth));
     // Counted twice: as a search, and as a request like every other.
@@ -65,6 +67,7 @@ pub fn router(relay: Arc<Relay>, limits: Limits, rates: Arc<dyn Rates>) -> OpenA
     let caller = OpenApiRouter::new()
         .routes(routes!(users::me, users::update_me))
         .merge(search)
+        .routes(routes!(users::put_devices))
         .routes(routes!(users::devices))
         .routes(routes!(keys::publish))
         .routes(routes!(keys::count))
@@ -78,7 +81,7 @@ pub fn router(relay: Arc<Relay>, limits: Limits, rates: Arc<dyn Rates>) -> OpenA
         .route_layer(from_fn_with_state(api.clone(), gate::authenticated));
     let admin = OpenApiRouter::new()
         .routes(routes!(admin::users))
-        .routes(routes!(admin::user, admin::change_user))
+        .routes(routes!(admin::user, admin::change_user, admin::delete_user))
         .routes(routes!(admin::invites, admin::create_invite))
         .routes(routes!(admin::revoke_invite))
         .route_layer(from_fn_with_state(api.clone(), gate::admin))

@@ -60,6 +60,12 @@ refusals! {
     OfAccount: COUNTED, STORE, TOKEN;
     /// Requests of an account with a body.
     Asked: COUNTED, STORE, TOKEN, BODY;
+    /// Requests of an account that show its password again.
+    Proven: COUNTED, STORE, TOKEN, BODY, &[InvalidCredentials];
+    /// `PUT /users/me/devices`.
+    PutDevices: COUNTED, STORE, TOKEN, BODY, &[InvalidDeviceList];
+    /// `DELETE /admin/users/{name}`.
+    AdminDelete: COUNTED, STORE, TOKEN, &[InvalidRequest, InvalidName, NotFound, Forbidden];
     /// `GET /admin/…` with a query string.
     AdminFound: COUNTED, STORE, TOKEN, &[InvalidRequest, Forbidden];
     /// `GET /admin/users/{name}`.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Deserialize;
 use susurro_protocol::AccountName;
-use susurro_protocol::rest::{Me, Page, UpdateMe, UserDevices, UserEntry};
+use susurro_protocol::rest::{ChangePassword, DeleteMe, Me, Page, PutDevices, UpdateMe, UserDevices, UserEntry};
 
 use utoipa::IntoParams;
 
+use super::auth::whole;
 use super::extract::{Caller, Json, Path, Query};
 use super::refusals;
 use crate::adapters::inbound::problem::Failure;
@@ -61,6 +63,68 @@ pub(super) async fn update_me(
     Json(update): Json<UpdateMe>,
 ) -> Result<Json<Me>, Failure> {
     Ok(Json(relay.update_me(&claims, update).await?))
+}
+
+/// Changes the password, and ends every other login of the account.
+#[utoipa::path(
+    post,
+    path = "/users/me/password",
+    tag = "accounts",
+    request_body = ChangePassword,
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "Changed; the token that asked stays good."),
+        refusals::Proven
+    )
+)]
+pub(super) async fn change_password(
+    State(relay): State<Arc<Relay>>,
+    Caller(claims): Caller,
+    Json(request): Json<ChangePassword>,
+) -> Result<StatusCode, Failure> {
+    whole(async move { relay.change_password(&claims, request).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Replaces the device list by its direct successor.
+#[utoipa::path(
+    put,
+    path = "/users/me/devices",
+    tag = "people",
+    request_body = PutDevices,
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The present list.", body = UserDevices),
+        refusals::PutDevices
+    )
+)]
+pub(super) async fn put_devices(
+    State(relay): State<Arc<Relay>>,
+    Caller(claims): Caller,
+    Json(request): Json<PutDevices>,
+) -> Result<Json<UserDevices>, Failure> {
+    Ok(Json(whole(async move { relay.put_devices(&claims, request).await }).await?))
+}
+
+/// Deletes the account and everything of it.
+#[utoipa::path(
+    delete,
+    path = "/users/me",
+    tag = "accounts",
+    request_body = DeleteMe,
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "There is no such account any more."),
+        refusals::Proven
+    )
+)]
+pub(super) async fn delete_me(
+    State(relay): State<Arc<Relay>>,
+    Caller(claims): Caller,
+    Json(request): Json<DeleteMe>,
+) -> Result<StatusCode, Failure> {
+    whole(async move { relay.delete_me(&claims, request).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Accounts whose names begin with `q`, in order.

@@ -293,9 +293,12 @@ impl Connection {
 
     /// Looks at what the bus has brought.
     async fn wake(&mut self) -> Result<(), End> {
-        let Taken { messages, behind, signals, prekeys_low, ending, .. } = self.slot.take();
+        let Taken { messages, behind, signals, prekeys_low, devices_changed, ending, .. } = self.slot.take();
         if let Some(ending) = ending {
             return Err(ending.0.into());
+        }
+        for changed in devices_changed {
+            self.feed(FrameKind::DevicesChanged, &changed).await?;
         }
         if let Some(low) = prekeys_low {
             self.feed(FrameKind::PrekeysLow, &low).await?;

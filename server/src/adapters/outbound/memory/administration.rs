@@ -1,9 +1,10 @@
 //! The administration and invites ports.
 
 use susurro_protocol::AccountId;
+use susurro_protocol::rest::StretchParams;
 
 use super::{MemoryStore, Registered, State, done};
-use crate::domain::account::Role;
+use crate::domain::account::{Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 use crate::ports::{Administration, Answer, Invites};
@@ -45,6 +46,51 @@ impl Administration for MemoryStore {
     fn set_role(&self, account: AccountId, role: Role) -> Answer<'_, ()> {
         self.state().change(account, |registered| registered.account.role = role);
         done(Ok(()))
+    }
+
+    fn set_password(
+        &self,
+        account: AccountId,
+        stretch: StretchParams,
+        verifier: Verifier,
+        kept: FamilyId,
+        _now: u64,
+    ) -> Answer<'_, Vec<FamilyId>> {
+        let mut state = self.state();
+        state.change(account, |registered| {
+            registered.credentials.stretch = stretch;
+            registered.credentials.verifier = verifier;
+        });
+        done(Ok(state.end_families(account, Some(kept))))
+    }
+
+    fn erase(&self, account: AccountId, _now: u64) -> Answer<'_, Vec<FamilyId>> {
+        let mut state = self.state();
+        let ended = state.end_families(account, None);
+        // The families stay, as ended ones of nobody: their tokens are still about.
+        let own: Vec<_> = state.by_id(account).map(|registered| registered.devices.clone()).unwrap_or_default();
+        for device in &own {
+            state.devices.remove(device);
+            state.mailboxes.remove(device);
+            state.prekeys.remove(device);
+        }
+        for mailbox in state.mailboxes.values_mut() {
+            mailbox.waiting.retain(|_, (message, _)| !own.contains(&message.sender_device));
+        }
+        state.sent.retain(|(device, _), _| !own.contains(device));
+        state.chats.retain(|_, chat| !chat.members.contains(&account));
+        state.accounts.retain(|_, registered| registered.account.id != account);
+        state.erasures.remove(&account);
+        done(Ok(ended))
+    }
+
+    fn ask_to_erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        self.state().erasures.insert(account);
+        self.disable(account, now)
+    }
+
+    fn to_erase(&self) -> Answer<'_, Vec<AccountId>> {
+        done(Ok(self.state().erasures.iter().copied().collect()))
     }
 
     fn ended_elsewhere(&self) -> Answer<'_, Vec<FamilyId>> {

@@ -1,11 +1,13 @@
 //! Everything in memory: the store of tests, under the same contract as the one on disk.
 
 mod administration;
+mod device_list;
 mod mailboxes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use susurro_protocol::keys::DeviceList;
 use susurro_protocol::rest::{ChatConfig, KeyCount, SignedText};
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MessageId, PrekeyId};
 
@@ -34,7 +36,9 @@ struct State {
     prekeys: HashMap<DeviceId, Keys>,
     families: HashMap<FamilyId, Family>,
     refresh_tokens: HashMap<RefreshHash, (FamilyId, bool, u64)>,
+    removed: BTreeSet<DeviceId>,
     invites: BTreeMap<InviteHash, Invite>,
+    erasures: BTreeSet<AccountId>,
 }
 
 /// Prekeys of a device by kind and id.
@@ -182,6 +186,19 @@ impl Devices for MemoryStore {
         done(Ok(state.by_id(account).map(list)))
     }
 
+    fn change_list(&self, list: DeviceList, _now: u64) -> Answer<'_, Vec<FamilyId>> {
+        done(self.state().change_list(&list))
+    }
+
+    fn audience(&self, account: AccountId) -> Answer<'_, Vec<DeviceId>> {
+        let state = self.state();
+        let chats = state.chats.values().filter(|chat| chat.members.contains(&account));
+        let members: BTreeSet<_> = chats.flat_map(|chat| chat.members).chain([account]).collect();
+        let devices =
+            members.iter().filter_map(|id| state.by_id(*id)).flat_map(|registered| registered.devices.clone());
+        done(Ok(devices.collect()))
+    }
+
     fn device(&self, device: DeviceId) -> Answer<'_, Option<Device>> {
         done(Ok(self.state().devices.get(&device).cloned()))
     }
@@ -295,10 +312,14 @@ impl Sessions for MemoryStore {
         let mut state = self.state();
         match state.by_id(new.account) {
             None => return done(Err(ErrorCode::Unauthenticated.into())),
+            Some(known) if new.proven.is_some_and(|proven| proven != known.credentials.verifier.salt) => {
+                return done(Err(ErrorCode::InvalidCredentials.into()));
+            }
             Some(known) if known.account.disabled.is_some() => return done(Err(ErrorCode::AccountDisabled.into())),
+            Some(_) if !state.devices.contains_key(&new.device) => return done(Err(ErrorCode::UnknownDevice.into())),
             Some(_) => {}
         }
-        let NewFamily { family, account, device, refresh, expires } = new;
+        let NewFamily { family, account, device, refresh, expires, proven: _ } = new;
         state.families.insert(family, Family { account, device, expires, revoked: false, previous: None });
         state.refresh_tokens.insert(refresh, (family, false, expires));
         done(Ok(()))

@@ -1,8 +1,9 @@
 //! The accounts and devices ports.
 
-use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
 use susurro_protocol::codec;
+use susurro_protocol::keys::{DeviceCertificate, DeviceList};
 use susurro_protocol::rest::StretchParams;
 use susurro_protocol::{AccountId, AccountName, DeviceId, ErrorCode};
 
@@ -13,6 +14,7 @@ use super::rows::{
 use super::{PostgresStore, retried};
 use crate::domain::Error;
 use crate::domain::account::{Account, Credentials, Device, NewAccount, Role, StoredList, Verifier};
+use crate::domain::token::FamilyId;
 use crate::ports::{Accounts, Answer, Devices};
 
 impl Accounts for PostgresStore {
@@ -78,9 +80,24 @@ impl Devices for PostgresStore {
         })
     }
 
+    fn change_list(&self, list: DeviceList, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        Box::pin(async move { retried!(self.change_list_once(&list, now)) })
+    }
+
+    fn audience(&self, account: AccountId) -> Answer<'_, Vec<DeviceId>> {
+        Box::pin(async move {
+            let select = "SELECT device FROM devices WHERE removed IS NULL AND (account = $1 OR account IN \
+                          (SELECT theirs.account FROM chat_members mine JOIN chat_members theirs ON theirs.chat = mine.chat \
+                          WHERE mine.account = $1))";
+            let query = sqlx::query(select).bind(account.as_bytes().to_vec());
+            let rows = query.fetch_all(&self.pool).await.map_err(|why| fault::error(&why))?;
+            rows.iter().map(|row| fixed(row, 0).map(DeviceId::from_bytes)).collect()
+        })
+    }
+
     fn device(&self, device: DeviceId) -> Answer<'_, Option<Device>> {
         Box::pin(async move {
-            let query = sqlx::query("SELECT account, certificate FROM devices WHERE device = $1");
+            let query = sqlx::query("SELECT account, certificate FROM devices WHERE device = $1 AND removed IS NULL");
             let query = query.bind(device.as_bytes().to_vec());
             let row = query.fetch_optional(&self.pool).await.map_err(|why| fault::error(&why))?;
             row.map(|row| {
@@ -134,19 +151,29 @@ impl PostgresStore {
         .await
         .map_err(taken_meanwhile)?;
         for certificate in list.certificates() {
-            let insert = "WITH added AS (INSERT INTO devices (device, account, certificate) VALUES ($1, $2, $3) \
-                          RETURNING number) INSERT INTO mailboxes (device) SELECT number FROM added";
-            sqlx::query(insert)
-                .bind(certificate.body().device.as_bytes().to_vec())
-                .bind(&id)
-                .bind(codec::encode(certificate.signed()))
-                .execute(&mut *transaction)
-                .await
-                .map_err(taken_meanwhile)?;
+            add_device(&mut transaction, &account.id, certificate).await?;
         }
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// Adds a device with an empty mailbox.
+pub(super) async fn add_device(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    certificate: &DeviceCertificate,
+) -> Result<(), Fault> {
+    let insert = "WITH added AS (INSERT INTO devices (device, account, certificate) VALUES ($1, $2, $3) \
+                  RETURNING number) INSERT INTO mailboxes (device) SELECT number FROM added";
+    sqlx::query(insert)
+        .bind(certificate.body().device.as_bytes().to_vec())
+        .bind(account.as_bytes().to_vec())
+        .bind(codec::encode(certificate.signed()))
+        .execute(connection)
+        .await
+        .map_err(taken_meanwhile)?;
+    Ok(())
 }
 
 /// What it means that a row is there already: somebody came first, perhaps on another node.

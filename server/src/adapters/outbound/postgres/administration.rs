@@ -6,13 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use susurro_protocol::limits::ACCESS_SECONDS;
+use susurro_protocol::rest::StretchParams;
 use susurro_protocol::{AccountId, ErrorCode};
 
 use super::fault::{self, Fault};
 use super::rows::{fixed, number, optional_number, optional_text, signed};
 use super::{PostgresStore, retried};
 use crate::domain::Error;
-use crate::domain::account::Role;
+use crate::domain::account::{Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 use crate::ports::{Administration, Answer, Invites};
@@ -65,6 +66,38 @@ impl Administration for PostgresStore {
             let update = sqlx::query("UPDATE accounts SET role = $1 WHERE account = $2");
             let update = update.bind(role.as_str()).bind(account.as_bytes().to_vec());
             update.execute(&self.pool).await.map(|_| ()).map_err(|why| fault::error(&why))
+        })
+    }
+
+    fn set_password(
+        &self,
+        account: AccountId,
+        stretch: StretchParams,
+        verifier: Verifier,
+        kept: FamilyId,
+        now: u64,
+    ) -> Answer<'_, Vec<FamilyId>> {
+        Box::pin(async move { retried!(self.set_password_once(account, &stretch, &verifier, kept, now)) })
+    }
+
+    fn erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        Box::pin(async move { retried!(self.erase_once(account, now)) })
+    }
+
+    fn ask_to_erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        Box::pin(async move {
+            let insert = sqlx::query("INSERT INTO erasures (account) VALUES ($1) ON CONFLICT DO NOTHING");
+            let insert = insert.bind(account.as_bytes().to_vec());
+            insert.execute(&self.pool).await.map_err(|why| fault::error(&why))?;
+            retried!(self.disable_once(account, now))
+        })
+    }
+
+    fn to_erase(&self) -> Answer<'_, Vec<AccountId>> {
+        Box::pin(async move {
+            let query = sqlx::query("SELECT account FROM erasures");
+            let rows = query.fetch_all(&self.pool).await.map_err(|why| fault::error(&why))?;
+            rows.iter().map(|row| fixed(row, 0).map(AccountId::from_bytes)).collect()
         })
     }
 
@@ -166,6 +199,80 @@ impl PostgresStore {
     }
 }
 
+/// What goes with an account, in the order in which rows refer to each other. `$1` is the account.
+const ERASE: [&str; 12] = [
+    // Rows of mailboxes are locked in their order before messages are deleted. What the account has sent
+    // and nobody has fetched yet is found by a scan: an index on the sender would be written for every
+    // message, for something that happens once in the life of an account.
+    "SELECT device FROM mailboxes WHERE device IN (SELECT number FROM devices WHERE account = $1) OR device IN \
+     (SELECT mailbox FROM messages WHERE sender IN (SELECT number FROM devices WHERE account = $1)) \
+     ORDER BY device FOR UPDATE",
+    "WITH gone AS (DELETE FROM messages WHERE sender IN (SELECT number FROM devices WHERE account = $1) RETURNING mailbox), \
+     counted AS (SELECT mailbox, count(*) AS n FROM gone GROUP BY mailbox) \
+     UPDATE mailboxes b SET waiting = greatest(b.waiting - counted.n, 0) FROM counted WHERE b.device = counted.mailbox",
+    "DELETE FROM messages WHERE mailbox IN (SELECT number FROM devices WHERE account = $1)",
+    "DELETE FROM sent WHERE device IN (SELECT number FROM devices WHERE account = $1)",
+    "DELETE FROM prekeys WHERE device IN (SELECT number FROM devices WHERE account = $1)",
+    "DELETE FROM mailboxes WHERE device IN (SELECT number FROM devices WHERE account = $1)",
+    "DELETE FROM devices WHERE account = $1",
+    // A direct chat ends with either of its two members.
+    "WITH gone AS (DELETE FROM chat_members WHERE chat IN (SELECT chat FROM chat_members WHERE account = $1) RETURNING chat) \
+     SELECT count(*) FROM gone",
+    "DELETE FROM refresh_tokens WHERE family IN (SELECT family FROM families WHERE account = $1)",
+    "DELETE FROM families WHERE account = $1",
+    "DELETE FROM erasures WHERE account = $1",
+    "DELETE FROM accounts WHERE account = $1",
+];
+
+impl PostgresStore {
+    async fn set_password_once(
+        &self,
+        account: AccountId,
+        stretch: &StretchParams,
+        verifier: &Verifier,
+        kept: FamilyId,
+        now: u64,
+    ) -> Result<Vec<FamilyId>, Fault> {
+        let mut transaction = self.begin().await?;
+        let update = "UPDATE accounts SET scheme = $1, salt = $2, memory_kib = $3, passes = $4, lanes = $5, \
+                      verifier_salt = $6, verifier = $7 WHERE account = $8";
+        sqlx::query(update)
+            .bind(&stretch.scheme)
+            .bind(stretch.salt.0.to_vec())
+            .bind(i64::from(stretch.memory_kib))
+            .bind(i64::from(stretch.passes))
+            .bind(i64::from(stretch.lanes))
+            .bind(verifier.salt.to_vec())
+            .bind(verifier.hash.to_vec())
+            .bind(account.as_bytes().to_vec())
+            .execute(&mut *transaction)
+            .await?;
+        let ended = end_families(&mut transaction, account, Some(kept), now).await?;
+        transaction.commit().await?;
+        Ok(ended)
+    }
+
+    async fn erase_once(&self, account: AccountId, now: u64) -> Result<Vec<FamilyId>, Fault> {
+        let id = account.as_bytes().to_vec();
+        let mut transaction = self.begin().await?;
+        // No login begins and no chat is opened from here on.
+        sqlx::query("SELECT 1 FROM accounts WHERE account = $1 FOR UPDATE")
+            .bind(&id)
+            .execute(&mut *transaction)
+            .await?;
+        let ended = end_families(&mut transaction, account, None, now).await?;
+        let chats = sqlx::query("SELECT chat FROM chat_members WHERE account = $1").bind(&id);
+        let chats = chats.fetch_all(&mut *transaction).await?;
+        let chats: Result<Vec<_>, Error> = chats.iter().map(|row| super::rows::bytes(row, 0)).collect();
+        for statement in ERASE {
+            sqlx::query(statement).bind(&id).execute(&mut *transaction).await?;
+        }
+        sqlx::query("DELETE FROM chats WHERE chat = ANY($1)").bind(chats?).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(ended)
+    }
+}
+
 /// Counts one registration with an invite. Its row is locked until the transaction ends.
 pub(super) async fn use_invite(connection: &mut PgConnection, hash: &InviteHash, now: u64) -> Result<(), Fault> {
     let update = "UPDATE invites SET used = used + 1 WHERE invite = $1 AND used < uses AND revoked IS NULL \
@@ -208,7 +315,7 @@ pub(super) async fn end_family(connection: &mut PgConnection, family: &FamilyId,
 }
 
 /// Leaves word of an ended family for every node.
-async fn tell_of(connection: &mut PgConnection, family: &FamilyId, now: u64) -> Result<(), sqlx::Error> {
+pub(super) async fn tell_of(connection: &mut PgConnection, family: &FamilyId, now: u64) -> Result<(), sqlx::Error> {
     // One second more than the tokens live: theirs is counted in whole seconds.
     sqlx::query("INSERT INTO revocations (family, until) VALUES ($1, $2)")
         .bind(family.0.to_vec())

@@ -55,7 +55,8 @@ impl Chats for PostgresStore {
                 Err(changes) => changes,
             };
             let select = "SELECT a.account, a.list_version, d.device, m.left_at, c.disappear_after \
-                          FROM chat_members m JOIN chats c ON c.chat = m.chat JOIN accounts a ON a.account = m.account JOIN devices d ON d.account = a.account \
+                          FROM chat_members m JOIN chats c ON c.chat = m.chat JOIN accounts a ON a.account = m.account \
+                          JOIN devices d ON d.account = a.account AND d.removed IS NULL \
                           WHERE m.chat = $1 ORDER BY a.account, d.device";
             let query = sqlx::query(select).bind(chat.as_bytes().to_vec());
             let rows = query.fetch_all(&self.pool).await.map_err(|why| fault::error(&why))?;

@@ -16,6 +16,7 @@ mod administration;
 mod backup;
 mod chats;
 mod deposit;
+mod device_list;
 mod expire;
 mod fault;
 mod mailboxes;

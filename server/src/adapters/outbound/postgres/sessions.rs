@@ -55,11 +55,19 @@ impl PostgresStore {
     async fn begin_once(&self, new: &NewFamily) -> Result<(), Fault> {
         let mut transaction = self.begin().await?;
         // Whoever disables the account waits until this is done, and ends it then, or is done before.
-        let select = sqlx::query("SELECT disabled FROM accounts WHERE account = $1 FOR SHARE");
+        let select = sqlx::query("SELECT disabled, verifier_salt FROM accounts WHERE account = $1 FOR SHARE");
         let row = select.bind(new.account.as_bytes().to_vec()).fetch_optional(&mut *transaction).await?;
         let row = row.ok_or_else(|| Error::from(ErrorCode::Unauthenticated))?;
         if !is_null(&row, 0)? {
             return Err(Error::from(ErrorCode::AccountDisabled).into());
+        }
+        if new.proven.is_some_and(|proven| fixed(&row, 1) != Ok(proven)) {
+            return Err(Error::from(ErrorCode::InvalidCredentials).into());
+        }
+        let select = sqlx::query("SELECT removed FROM devices WHERE device = $1 FOR SHARE");
+        let row = select.bind(new.device.as_bytes().to_vec()).fetch_optional(&mut *transaction).await?;
+        if row.is_none_or(|row| is_null(&row, 0) != Ok(true)) {
+            return Err(Error::from(ErrorCode::UnknownDevice).into());
         }
         sqlx::query("INSERT INTO families (family, account, device, expires) VALUES ($1, $2, $3, $4)")
             .bind(new.family.0.to_vec())

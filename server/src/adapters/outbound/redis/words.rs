@@ -2,7 +2,7 @@
 //! upgrade, so a number is never given another meaning, and what a node does not know it ignores.
 
 use bytes::Bytes;
-use susurro_protocol::event::PrekeysLow;
+use susurro_protocol::event::{DevicesChanged, PrekeysLow};
 use susurro_protocol::{AccountId, ChatId, DeviceId};
 
 use crate::domain::message::Signal;
@@ -14,6 +14,7 @@ const WHISPER: u8 = 2;
 const PREKEYS_LOW: u8 = 3;
 const ATTACHED: u8 = 4;
 const REVOKED: u8 = 5;
+const DEVICES_CHANGED: u8 = 6;
 
 pub(super) fn encode(word: &Word) -> Vec<u8> {
     match word {
@@ -28,6 +29,9 @@ pub(super) fn encode(word: &Word) -> Vec<u8> {
         Word::Attached(Attachment { node, number, turn }) => {
             let numbers = [*node, *number, turn.welcomed, turn.tie].map(u64::to_be_bytes);
             [&[ATTACHED][..], numbers.as_flattened()].concat()
+        }
+        Word::DevicesChanged(DevicesChanged { account, version }) => {
+            [&[DEVICES_CHANGED][..], account.as_bytes(), &version.to_be_bytes()].concat()
         }
         Word::Revoked(family) => [&[REVOKED][..], &family.0].concat(),
     }
@@ -57,6 +61,10 @@ pub(super) fn decode(said: &[u8]) -> Option<Word> {
             turn: Turn { welcomed: u64::from_be_bytes(take(&mut rest)?), tie: u64::from_be_bytes(take(&mut rest)?) },
         }),
         REVOKED => Word::Revoked(FamilyId(take(&mut rest)?)),
+        DEVICES_CHANGED => Word::DevicesChanged(DevicesChanged {
+            account: AccountId::from_bytes(take(&mut rest)?),
+            version: u64::from_be_bytes(take(&mut rest)?),
+        }),
         _ => return None,
     };
     Some(word)
@@ -87,6 +95,7 @@ mod tests {
             Word::PrekeysLow(PrekeysLow { one_time: 3, pq_one_time: 70_000 }),
             Word::Attached(Attachment { node: u64::MAX, number: 7, turn: Turn { welcomed: 8, tie: 9 } }),
             Word::Revoked(FamilyId([9; 16])),
+            Word::DevicesChanged(DevicesChanged { account: AccountId::from_bytes([5; 16]), version: 3 }),
         ] {
             let said = encode(&word);
             assert_eq!(decode(&said).as_ref(), Some(&word));

@@ -3,6 +3,7 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 use susurro_protocol::codec;
+use susurro_protocol::keys::{DeviceCertificate, DeviceList};
 use susurro_protocol::rest::StretchParams;
 use susurro_protocol::{AccountId, AccountName, DeviceId, ErrorCode};
 
@@ -13,6 +14,7 @@ use super::rows::{
 };
 use crate::domain::Error;
 use crate::domain::account::{Account, Credentials, Device, NewAccount, Role, StoredList, Verifier};
+use crate::domain::token::FamilyId;
 use crate::ports::{Accounts, Answer, Devices};
 
 impl Accounts for SqliteStore {
@@ -80,9 +82,24 @@ impl Devices for SqliteStore {
         })
     }
 
+    fn change_list(&self, list: DeviceList, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        self.change_devices(list, now)
+    }
+
+    fn audience(&self, account: AccountId) -> Answer<'_, Vec<DeviceId>> {
+        Box::pin(async move {
+            let select = "SELECT device FROM devices WHERE removed IS NULL AND (account = ?1 OR account IN \
+                          (SELECT theirs.account FROM chat_members mine JOIN chat_members theirs ON theirs.chat = mine.chat \
+                          WHERE mine.account = ?1))";
+            let query = sqlx::query(select).bind(account.as_bytes().to_vec());
+            let rows = query.fetch_all(&self.readers).await.map_err(|why| fault::error(&why))?;
+            rows.iter().map(|row| fixed(row, 0).map(DeviceId::from_bytes)).collect()
+        })
+    }
+
     fn device(&self, device: DeviceId) -> Answer<'_, Option<Device>> {
         Box::pin(async move {
-            let query = sqlx::query("SELECT account, certificate FROM devices WHERE device = ?");
+            let query = sqlx::query("SELECT account, certificate FROM devices WHERE device = ? AND removed IS NULL");
             let query = query.bind(device.as_bytes().to_vec());
             let row = query.fetch_optional(&self.readers).await.map_err(|why| fault::error(&why))?;
             row.map(|row| {
@@ -132,21 +149,31 @@ async fn register(connection: &mut SqliteConnection, new: NewAccount) -> Result<
     .execute(&mut *connection)
     .await?;
     for certificate in list.certificates() {
-        let device = certificate.body().device.as_bytes().to_vec();
-        let known = sqlx::query("SELECT 1 FROM devices WHERE device = ?").bind(&device);
-        if known.fetch_optional(&mut *connection).await?.is_some() {
-            let why = "the device identifier is another account's: choose a random one";
-            return Err(Error::explained(ErrorCode::InvalidDeviceList, why).into());
-        }
-        let number = sqlx::query("INSERT INTO devices (device, account, certificate) VALUES (?, ?, ?)")
-            .bind(device)
-            .bind(&id)
-            .bind(codec::encode(certificate.signed()))
-            .execute(&mut *connection)
-            .await?
-            .last_insert_rowid();
-        sqlx::query("INSERT INTO mailboxes (device) VALUES (?)").bind(number).execute(&mut *connection).await?;
+        add_device(connection, &account.id, certificate).await?;
     }
+    Ok(())
+}
+
+/// Adds a device with an empty mailbox.
+pub(super) async fn add_device(
+    connection: &mut SqliteConnection,
+    account: &AccountId,
+    certificate: &DeviceCertificate,
+) -> Result<(), Fault> {
+    let device = certificate.body().device.as_bytes().to_vec();
+    let known = sqlx::query("SELECT 1 FROM devices WHERE device = ?").bind(&device);
+    if known.fetch_optional(&mut *connection).await?.is_some() {
+        let why = "the device identifier is another account's: choose a random one";
+        return Err(Error::explained(ErrorCode::InvalidDeviceList, why).into());
+    }
+    let number = sqlx::query("INSERT INTO devices (device, account, certificate) VALUES (?, ?, ?)")
+        .bind(device)
+        .bind(account.as_bytes().to_vec())
+        .bind(codec::encode(certificate.signed()))
+        .execute(&mut *connection)
+        .await?
+        .last_insert_rowid();
+    sqlx::query("INSERT INTO mailboxes (device) VALUES (?)").bind(number).execute(&mut *connection).await?;
     Ok(())
 }
 

@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use susurro_protocol::limits::ACCESS_SECONDS;
+use susurro_protocol::rest::StretchParams;
 use susurro_protocol::{AccountId, ErrorCode};
 
 use super::SqliteStore;
 use super::fault::{self, Fault};
 use super::rows::{fixed, number, optional_number, optional_text, signed};
 use crate::domain::Error;
-use crate::domain::account::Role;
+use crate::domain::account::{Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 use crate::ports::{Administration, Answer, Invites};
@@ -48,6 +49,66 @@ impl Administration for SqliteStore {
                 update.bind(role.as_str()).bind(account.as_bytes().to_vec()).execute(connection).await?;
                 Ok(())
             })
+        })
+    }
+
+    fn set_password(
+        &self,
+        account: AccountId,
+        stretch: StretchParams,
+        verifier: Verifier,
+        kept: FamilyId,
+        now: u64,
+    ) -> Answer<'_, Vec<FamilyId>> {
+        self.ending(move |connection| {
+            Box::pin(async move {
+                let update = "UPDATE accounts SET scheme = ?, salt = ?, memory_kib = ?, passes = ?, lanes = ?, \
+                              verifier_salt = ?, verifier = ? WHERE account = ?";
+                sqlx::query(update)
+                    .bind(stretch.scheme)
+                    .bind(stretch.salt.0.to_vec())
+                    .bind(stretch.memory_kib)
+                    .bind(stretch.passes)
+                    .bind(stretch.lanes)
+                    .bind(verifier.salt.to_vec())
+                    .bind(verifier.hash.to_vec())
+                    .bind(account.as_bytes().to_vec())
+                    .execute(&mut *connection)
+                    .await?;
+                end_families(connection, account, Some(kept), now).await
+            })
+        })
+    }
+
+    fn erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        let erased = self.ending_forgetting(move |connection| Box::pin(erase(connection, account, now)));
+        Box::pin(async move {
+            let ended = erased.await?;
+            self.forget_rosters();
+            Ok(ended)
+        })
+    }
+
+    fn ask_to_erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        self.ending(move |connection| {
+            Box::pin(async move {
+                let insert = sqlx::query("INSERT INTO erasures (account) VALUES (?) ON CONFLICT DO NOTHING");
+                insert.bind(account.as_bytes().to_vec()).execute(&mut *connection).await?;
+                sqlx::query("UPDATE accounts SET disabled = coalesce(disabled, ?) WHERE account = ?")
+                    .bind(signed(now))
+                    .bind(account.as_bytes().to_vec())
+                    .execute(&mut *connection)
+                    .await?;
+                end_families(connection, account, None, now).await
+            })
+        })
+    }
+
+    fn to_erase(&self) -> Answer<'_, Vec<AccountId>> {
+        Box::pin(async move {
+            let query = sqlx::query("SELECT account FROM erasures");
+            let rows = query.fetch_all(&self.readers).await.map_err(|why| fault::error(&why))?;
+            rows.iter().map(|row| fixed(row, 0).map(AccountId::from_bytes)).collect()
         })
     }
 
@@ -151,6 +212,40 @@ pub(super) async fn use_invite(connection: &mut SqliteConnection, hash: &InviteH
     Ok(())
 }
 
+/// What goes with an account, in the order in which rows refer to each other. `?1` is the account.
+const ERASE: [&str; 11] = [
+    // What it has sent and nobody has fetched yet is found by a scan: an index on the sender would be
+    // written for every message, for something that happens once in the life of an account.
+    "UPDATE mailboxes SET waiting = max(0, waiting - (SELECT count(*) FROM messages m WHERE m.mailbox = mailboxes.device \
+     AND m.sender IN (SELECT number FROM devices WHERE account = ?1))) WHERE device IN \
+     (SELECT mailbox FROM messages WHERE sender IN (SELECT number FROM devices WHERE account = ?1))",
+    "DELETE FROM messages WHERE sender IN (SELECT number FROM devices WHERE account = ?1)",
+    "DELETE FROM messages WHERE mailbox IN (SELECT number FROM devices WHERE account = ?1)",
+    "DELETE FROM sent WHERE device IN (SELECT number FROM devices WHERE account = ?1)",
+    "DELETE FROM prekeys WHERE device IN (SELECT number FROM devices WHERE account = ?1)",
+    "DELETE FROM mailboxes WHERE device IN (SELECT number FROM devices WHERE account = ?1)",
+    "DELETE FROM devices WHERE account = ?1",
+    "DELETE FROM refresh_tokens WHERE family IN (SELECT family FROM families WHERE account = ?1)",
+    "DELETE FROM families WHERE account = ?1",
+    "DELETE FROM erasures WHERE account = ?1",
+    "DELETE FROM accounts WHERE account = ?1",
+];
+
+async fn erase(connection: &mut SqliteConnection, account: AccountId, now: u64) -> Result<Vec<FamilyId>, Fault> {
+    let ended = end_families(connection, account, None, now).await?;
+    // A direct chat ends with either of its two members.
+    let select = sqlx::query("SELECT chat FROM chat_members WHERE account = ?").bind(account.as_bytes().to_vec());
+    for row in select.fetch_all(&mut *connection).await? {
+        let chat = super::rows::bytes(&row, 0)?;
+        sqlx::query("DELETE FROM chat_members WHERE chat = ?").bind(&chat).execute(&mut *connection).await?;
+        sqlx::query("DELETE FROM chats WHERE chat = ?").bind(&chat).execute(&mut *connection).await?;
+    }
+    for statement in ERASE {
+        sqlx::query(statement).bind(account.as_bytes().to_vec()).execute(&mut *connection).await?;
+    }
+    Ok(ended)
+}
+
 /// Ends the logins of an account, but for `kept`.
 pub(super) async fn end_families(
     connection: &mut SqliteConnection,
@@ -186,6 +281,18 @@ pub(super) async fn tell_of(connection: &mut SqliteConnection, family: &FamilyId
 }
 
 impl SqliteStore {
+    /// As [`ending`](Self::ending), for a change after which the writer must not believe what it
+    /// remembers of mailboxes.
+    pub(super) fn ending_forgetting<F>(&self, run: F) -> Answer<'_, Vec<FamilyId>>
+    where
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> super::writer::Work<'c, Vec<FamilyId>> + Send + 'static,
+    {
+        let revoked = self.revoked.clone();
+        self.writer.change_forgetting(run, move |families: &Vec<FamilyId>| {
+            revoked.lock().unwrap_or_else(PoisonError::into_inner).extend(families.iter().copied());
+        })
+    }
+
     /// A change that ends families: they count as ended from its commit on.
     pub(super) fn ending<F>(&self, run: F) -> Answer<'_, Vec<FamilyId>>
     where

@@ -73,13 +73,13 @@ impl Chats for SqliteStore {
 
     fn roster(&self, chat: ChatId) -> Answer<'_, Option<Arc<Roster>>> {
         Box::pin(async move {
-            // Kept until the chat changes: device lists do not change in this version.
             let read_at = match self.kept_roster(&chat) {
                 Ok(kept) => return Ok(Some(kept)),
                 Err(read_at) => read_at,
             };
             let select = "SELECT a.account, a.list_version, d.device, m.left_at, c.disappear_after \
-                          FROM chat_members m JOIN chats c ON c.chat = m.chat JOIN accounts a ON a.account = m.account JOIN devices d ON d.account = a.account \
+                          FROM chat_members m JOIN chats c ON c.chat = m.chat JOIN accounts a ON a.account = m.account \
+                          JOIN devices d ON d.account = a.account AND d.removed IS NULL \
                           WHERE m.chat = ? ORDER BY a.account, d.device";
             let query = sqlx::query(select).bind(chat.as_bytes().to_vec());
             let rows = query.fetch_all(&self.readers).await.map_err(|why| fault::error(&why))?;

@@ -5,6 +5,7 @@ mod administration;
 mod backup;
 mod chats;
 mod deposit;
+mod device_list;
 mod fault;
 mod mailboxes;
 mod migrate;
@@ -87,6 +88,11 @@ impl SqliteStore {
         self.readers.close().await;
     }
 
+    /// Devices or accounts are others now.
+    fn forget_rosters(&self) {
+        Rosters::clear(&self.rosters);
+    }
+
     /// The roster that is kept, or the number that a reading of it has to be kept under.
     fn kept_roster(&self, chat: &ChatId) -> Result<Arc<Roster>, u64> {
         let kept = self.rosters.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,6 +120,13 @@ struct Rosters {
 }
 
 impl Rosters {
+    /// Forgets all of them: devices or accounts are others now.
+    fn clear(rosters: &Mutex<Self>) {
+        let mut kept = rosters.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.changes += 1;
+        kept.by_chat.clear();
+    }
+
     /// Forgets a roster that a commit has changed.
     fn changed(rosters: &Mutex<Self>, chat: &ChatId) {
         let mut kept = rosters.lock().unwrap_or_else(PoisonError::into_inner);

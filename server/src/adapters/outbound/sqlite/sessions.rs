@@ -33,11 +33,19 @@ impl Sessions for SqliteStore {
     fn begin(&self, new: NewFamily) -> Answer<'_, ()> {
         self.writer.change(move |connection| {
             Box::pin(async move {
-                let select = sqlx::query("SELECT disabled FROM accounts WHERE account = ?");
+                let select = sqlx::query("SELECT disabled, verifier_salt FROM accounts WHERE account = ?");
                 let row = select.bind(new.account.as_bytes().to_vec()).fetch_optional(&mut *connection).await?;
                 let row = row.ok_or_else(|| Error::from(ErrorCode::Unauthenticated))?;
                 if !is_null(&row, 0)? {
                     return Err(Error::from(ErrorCode::AccountDisabled).into());
+                }
+                if new.proven.is_some_and(|proven| fixed(&row, 1) != Ok(proven)) {
+                    return Err(Error::from(ErrorCode::InvalidCredentials).into());
+                }
+                let select = sqlx::query("SELECT removed FROM devices WHERE device = ?");
+                let row = select.bind(new.device.as_bytes().to_vec()).fetch_optional(&mut *connection).await?;
+                if row.is_none_or(|row| is_null(&row, 0) != Ok(true)) {
+                    return Err(Error::from(ErrorCode::UnknownDevice).into());
                 }
                 sqlx::query("INSERT INTO families (family, account, device, expires) VALUES (?, ?, ?, ?)")
                     .bind(new.family.0.to_vec())

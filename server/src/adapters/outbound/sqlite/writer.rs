@@ -68,6 +68,8 @@ trait Change: Send {
     fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> Work<'c, ()>;
     /// Answers, after the commit or instead of it.
     fn finish(self: Box<Self>, committed: Result<(), Error>);
+    /// Whether mailboxes are others after it.
+    fn touches_mailboxes(&self) -> bool;
 }
 
 struct Task<T, F, A> {
@@ -75,6 +77,7 @@ struct Task<T, F, A> {
     then: A,
     outcome: Result<T, Error>,
     answer: oneshot::Sender<Result<T, Error>>,
+    touches_mailboxes: bool,
 }
 
 impl<T, F, A> Change for Task<T, F, A>
@@ -101,6 +104,10 @@ where
                 }
             }
         })
+    }
+
+    fn touches_mailboxes(&self) -> bool {
+        self.touches_mailboxes
     }
 
     fn finish(self: Box<Self>, committed: Result<(), Error>) {
@@ -180,8 +187,27 @@ impl Writer {
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
         A: FnOnce(&T) + Send + 'static,
     {
+        self.queue(run, then, false)
+    }
+
+    /// As [`change_then`](Self::change_then), for a change that mailboxes come or go by.
+    pub(super) fn change_forgetting<T, F, A>(&self, run: F, then: A) -> Answer<'_, T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+        A: FnOnce(&T) + Send + 'static,
+    {
+        self.queue(run, then, true)
+    }
+
+    fn queue<T, F, A>(&self, run: F, then: A, touches_mailboxes: bool) -> Answer<'_, T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+        A: FnOnce(&T) + Send + 'static,
+    {
         let (answer, outcome) = oneshot::channel();
-        let task = Task { run: Some(run), then, outcome: Err(closed()), answer };
+        let task = Task { run: Some(run), then, outcome: Err(closed()), answer, touches_mailboxes };
         Box::pin(async move {
             self.jobs.send(Job::Change(Box::new(task))).await.map_err(|_| closed())?;
             outcome.await.map_err(|_| closed())?
@@ -277,6 +303,9 @@ impl Running {
         // sender who asks for it right away cannot overtake it.
         if let Ok((deposits, _)) = outcome {
             self.ledger.settle(deposits.touched, expire.is_some());
+            if changes.iter().any(|change| change.touches_mailboxes()) {
+                self.ledger.forget();
+            }
             self.acknowledged.clear();
             if !deposits.committed.is_empty() {
                 self.commits.committed(deposits.committed);

@@ -1,0 +1,2 @@
+DROP TABLE erasures;
+ALTER TABLE devices DROP COLUMN removed;

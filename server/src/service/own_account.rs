@@ -1,0 +1,53 @@
+//! What people do with their own account: another password, or no account any longer.
+
+use subtle::ConstantTimeEq as _;
+use susurro_protocol::ErrorCode;
+use susurro_protocol::rest::{ChangePassword, DeleteMe};
+
+use super::Relay;
+use crate::domain::Error;
+use crate::domain::account::{self, Verifier};
+use crate::domain::token::Claims;
+
+impl Relay {
+    /// Changes the password. Every other login of the account ends, with its connections.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` for a bad cost of stretching, `InvalidCredentials`.
+    pub async fn change_password(&self, claims: &Claims, request: ChangePassword) -> Result<(), Error> {
+        account::check_stretch(&request.stretch)?;
+        self.check_password(claims, request.auth.0).await?;
+        let salt = self.random()?;
+        let hash = self.ports.passwords.hash(request.new_auth.0, salt).await?;
+        let verifier = Verifier { salt, hash };
+        let administration = &self.ports.administration;
+        let ended =
+            administration.set_password(claims.account, request.stretch, verifier, claims.family, self.now()).await?;
+        self.close_connections(&ended);
+        tracing::info!(logins = ended.len(), "a password was changed");
+        Ok(())
+    }
+
+    /// Forgets the account and everything of it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidCredentials`.
+    pub async fn delete_me(&self, claims: &Claims, request: DeleteMe) -> Result<(), Error> {
+        self.check_password(claims, request.auth.0).await?;
+        let ended = self.ports.administration.erase(claims.account, self.now()).await?;
+        self.close_connections(&ended);
+        tracing::info!("an account was deleted by its owner");
+        Ok(())
+    }
+
+    /// Whether who has the token knows the password as well.
+    async fn check_password(&self, claims: &Claims, stretched: [u8; 32]) -> Result<(), Error> {
+        let name = self.account_of(claims).await?.name;
+        let known = self.ports.accounts.credentials(&name).await?.ok_or(ErrorCode::InvalidCredentials)?;
+        let hash = self.ports.passwords.hash(stretched, known.verifier.salt).await?;
+        let right = known.account == claims.account && bool::from(hash.ct_eq(&known.verifier.hash));
+        if right { Ok(()) } else { Err(ErrorCode::InvalidCredentials.into()) }
+    }
+}
