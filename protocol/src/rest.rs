@@ -270,6 +270,64 @@ pub struct ChangeUser {
     pub role: Option<String>,
 }
 
+/// `GET /admin/status`: the relay in figures. Those of a node are of the node that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RelayStatus {
+    /// Version of the relay's software.
+    pub software: String,
+    /// When this node was started.
+    pub started: u64,
+    /// Its clock.
+    pub time: u64,
+    /// Its open connections.
+    pub connections: u64,
+    /// Messages that it has called stored since it was started.
+    pub stored: u64,
+    /// Messages that it has handed to a connection since it was started.
+    pub delivered: u64,
+    /// Messages that wait in all mailboxes.
+    pub waiting: u64,
+    /// Bytes of the database, without logs that are written over again.
+    pub storage_bytes: u64,
+    /// Accounts, the disabled ones included.
+    pub accounts: u64,
+    /// Accounts that may not log in.
+    pub disabled: u64,
+    /// Who may register.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::Registration))]
+    pub registration: String,
+    /// The nodes that were heard of a moment ago, this one included; empty for a relay of one node.
+    pub nodes: Vec<RelayNode>,
+}
+
+/// A node in [`RelayStatus`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RelayNode {
+    /// The number that it has drawn at its start, in 16 hexadecimal digits.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{16}$"))]
+    pub node: String,
+    /// Whether it is the one that was asked.
+    pub here: bool,
+    /// Its open connections.
+    pub connections: u64,
+    /// Milliseconds since it was heard.
+    pub quiet: u64,
+}
+
+/// A device in `GET /users/connected`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConnectedDevice {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: AccountName,
+    /// The device.
+    pub device: DeviceId,
+}
+
 /// `POST /admin/invites`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -25,7 +25,7 @@ use crate::adapters::outbound::bus::LocalBus;
 use crate::adapters::outbound::jwt::JwtTokens;
 use crate::adapters::outbound::rates::LocalRates;
 use crate::adapters::outbound::redis;
-use crate::adapters::outbound::secrets::{SecretError, Secrets};
+use crate::adapters::outbound::secrets::{SecretError, Secrets, TokenKeys};
 use crate::adapters::outbound::system::{SystemClock, SystemEntropy};
 use crate::adapters::outbound::{postgres, sqlite};
 use crate::config::{Config, ConfigError, Secret};
@@ -215,6 +215,24 @@ pub struct OpenOffice {
     config: Config,
 }
 
+/// The same with the relay's keys.
+pub struct TokenOffice<'o> {
+    open: &'o OpenOffice,
+    tokens: JwtTokens,
+}
+
+impl TokenOffice<'_> {
+    /// [`Office::token`].
+    ///
+    /// # Errors
+    ///
+    /// Those.
+    pub async fn token(&self, name: &str) -> Result<String, crate::domain::Error> {
+        let store = &self.open.store;
+        self.open.office.token(name, &**store, &**store, &self.tokens).await
+    }
+}
+
 /// Opens the database of a relay, which may be running, for a command.
 ///
 /// # Errors
@@ -260,6 +278,22 @@ impl OpenOffice {
                 }
             }
         }
+    }
+
+    /// What it takes to make tokens: the relay's own keys, which have to be on this machine.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Secret`]; none are made.
+    pub fn tokens(&self) -> Result<TokenOffice<'_>, StartError> {
+        let (relay_key, keys) =
+            (Secrets::relay(self.config.secrets_dir())?, TokenKeys::read(self.config.secrets_dir())?);
+        let relay_key = SigningKey::from_bytes(&relay_key).verifying_key().to_bytes();
+        let tokens = JwtTokens::new(&relay_key, &keys.verifying())?;
+        if let Some(signing) = keys.signing() {
+            tokens.replace(&keys.verifying(), signing)?;
+        }
+        Ok(TokenOffice { open: self, tokens })
     }
 
     /// Writes what waits and closes the database.
@@ -343,7 +377,9 @@ impl Nodes {
     fn tend(self, sessions: Arc<dyn Sessions>) -> Vec<JoinHandle<()>> {
         let Some((cluster, driver, counting)) = self.others else { return Vec::new() };
         let driving = tokio::spawn(driver.run(cluster.clone()));
-        vec![driving, tokio::spawn(counting.run()), tokio::spawn(async move { cluster.tend(sessions).await })]
+        let shown = cluster.clone();
+        let showing = tokio::spawn(async move { shown.show_itself().await });
+        vec![driving, showing, tokio::spawn(counting.run()), tokio::spawn(async move { cluster.tend(sessions).await })]
     }
 }
 

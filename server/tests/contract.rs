@@ -781,6 +781,10 @@ async fn disabling_ends_every_family_and_begins_none(bench: Bench) {
     assert_eq!(bench.store.by_id(alice).await.unwrap().unwrap().role, Role::Admin);
     assert_eq!(bench.store.by_id(bob).await.unwrap().unwrap().role, Role::User);
     assert!(!bench.store.ended_elsewhere().await.unwrap().contains(&FamilyId([3; 16])), "nobody ended it");
+    let figures = bench.store.figures().await.unwrap();
+    assert_eq!((figures.accounts, figures.disabled), (2, 0));
+    bench.store.disable(bob, 500).await.unwrap();
+    assert_eq!(bench.store.figures().await.unwrap().disabled, 1);
 }
 
 fn invite(seed: u8, uses: u32) -> Invite {

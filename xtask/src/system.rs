@@ -1,5 +1,5 @@
 //! What has to be on the machine beside Rust: a C compiler for SQLite and the TLS library, perl and
-//! make for the OpenSSL that SQLCipher is built with; Python, PostgreSQL and Redis for some of the tests.
+//! make for the OpenSSL that SQLCipher is built with; Python, PostgreSQL, Redis and a browser for some of the tests.
 
 use std::path::Path;
 use std::process::Command;
@@ -78,6 +78,21 @@ pub fn prepare_pebble() -> Outcome {
     let missing = "missing: Pebble, an ACME server for tests; install it first (Debian and Ubuntu: sudo apt-get install \
                    pebble; elsewhere github.com/letsencrypt/pebble)";
     if has_pebble() { Ok(()) } else { Err(Failure(missing.to_owned())) }
+}
+
+/// As [`prepare`], for the browser that the status page is tried in.
+///
+/// # Errors
+///
+/// The line that says what is missing.
+pub fn prepare_browser() -> Outcome {
+    let has_browser = || step::succeeds("chromedriver", &["--version"]);
+    if !has_browser() && can_install() {
+        install("Chromium", &["chromium", "chromium-driver"])?;
+    }
+    let missing = "missing: Chromium and chromedriver; install them first (Debian: sudo apt-get install chromium \
+                   chromium-driver)";
+    if has_browser() { Ok(()) } else { Err(Failure(missing.to_owned())) }
 }
 
 /// As [`prepare`], for the formal models: Spin, which writes its verifiers in C.

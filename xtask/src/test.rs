@@ -24,6 +24,7 @@ pub fn run() -> Outcome {
     python::prepare()?;
     system::prepare_models()?;
     system::prepare_pebble()?;
+    system::prepare_browser()?;
     services::prepare()?;
     step::run("build everything", &mut step::cargo(&["build", "--workspace", "--all-targets", "--locked"]))?;
 

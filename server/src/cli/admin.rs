@@ -29,6 +29,11 @@ enum What {
     /// Invites, for a relay with --registration invite.
     #[command(subcommand)]
     Invite(Invite),
+    /// Print an access token of an administrator, good for an hour: for the page at /admin and for scripts.
+    Token {
+        /// Its name.
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -133,6 +138,10 @@ pub(super) fn run(admin: Admin, output: Output) -> Result<(), Failure> {
 async fn perform(open: &OpenOffice, what: What, output: Output) -> Result<(), Failure> {
     let office = &open.office;
     match what {
+        What::Token { name } => {
+            let token = known(&name, open.tokens()?.token(&name).await)?;
+            output.say(&json!({ "access_token": token }), &token)
+        }
         What::User(user) => users(open, user, output).await,
         What::Invite(Invite::Create { uses, expires, note }) => {
             let wanted = CreateInvite { uses, expires_in: expires.0, note };

@@ -41,9 +41,23 @@ pub trait Administration: Send + Sync {
     /// Accounts that are noted so.
     fn to_erase(&self) -> Answer<'_, Vec<AccountId>>;
 
+    /// The store in numbers, counted when it is asked.
+    fn figures(&self) -> Answer<'_, Figures>;
+
     /// Families that were ended since the last call, those of everybody who works on the same database
     /// included; an adapter may leave out what it has ended itself.
     fn ended_elsewhere(&self) -> Answer<'_, Vec<FamilyId>>;
+}
+
+/// A store in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Accounts, the disabled ones included.
+    pub accounts: u64,
+    /// Accounts that may not log in.
+    pub disabled: u64,
+    /// Messages that wait in all mailboxes.
+    pub waiting: u64,
 }
 
 /// Invites, of which only hashes are kept.

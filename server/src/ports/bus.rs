@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use susurro_protocol::event::{DevicesChanged, PrekeysLow};
 use susurro_protocol::limits::{DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES, WHISPERS_WAITING};
@@ -36,8 +37,27 @@ pub trait Bus: Send + Sync {
     /// Ends every connection of a token family.
     fn revoke(&self, family: FamilyId);
 
-    /// How many connections there are.
+    /// How many connections this node has.
     fn connections(&self) -> usize;
+
+    /// The devices that are connected to this node.
+    fn connected(&self) -> Vec<DeviceId>;
+
+    /// The nodes that were heard of a moment ago, this one included; none for a node that is alone.
+    fn nodes(&self) -> Vec<Node>;
+}
+
+/// A node of a relay, as another one knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Node {
+    /// The number that it has drawn at its start.
+    pub number: u64,
+    /// Whether it is this one.
+    pub here: bool,
+    /// Its connections, when it was heard.
+    pub connections: u64,
+    /// How long ago that was.
+    pub quiet: Duration,
 }
 
 /// Orders the connections of a device by when their `Welcome` was made, between the nodes of a relay as well: two

@@ -62,6 +62,17 @@ pub enum Word {
     Attached(Attachment),
     /// A token family was ended.
     Revoked(FamilyId),
+    /// A node is at work.
+    AtWork(AtWork),
+}
+
+/// What a node says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtWork {
+    /// The number that it has drawn at its start.
+    pub node: u64,
+    /// Its connections.
+    pub connections: u64,
 }
 
 /// One connection of a device among all nodes.

@@ -16,10 +16,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use accounts::{Accounts, Devices};
-pub use administration::{Administration, Invites};
-pub use bus::{Bus, Ending, Slot, Taken, Turn};
+pub use administration::{Administration, Figures, Invites};
+pub use bus::{Bus, Ending, Node, Slot, Taken, Turn};
 pub use chats::Chats;
-pub use link::{Attachment, Audience, Connections, Heard, Link, Word};
+pub use link::{AtWork, Attachment, Audience, Connections, Heard, Link, Word};
 pub use mailboxes::{Commits, MailboxState, Mailboxes, Receipt};
 pub use prekeys::{Claimed, Prekeys};
 pub use rates::{Asker, Counted, Rates};

@@ -155,7 +155,7 @@ impl Office {
         if known { Ok(()) } else { Err(ErrorCode::NotFound.into()) }
     }
 
-    async fn account(&self, name: &str) -> Result<Account, Error> {
+    pub(super) async fn account(&self, name: &str) -> Result<Account, Error> {
         let name = account::parse_name(name)?;
         self.accounts.by_name(&name).await?.ok_or_else(|| ErrorCode::NotFound.into())
     }

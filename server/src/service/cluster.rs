@@ -18,11 +18,11 @@ use std::time::Duration;
 use susurro_protocol::DeviceId;
 use susurro_protocol::event::{DevicesChanged, PrekeysLow};
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::domain::message::{Signal, Waiting};
 use crate::domain::token::FamilyId;
-use crate::ports::{Attachment, Audience, Bus, Connections, Heard, Link, Sessions, Slot, Turn, Word};
+use crate::ports::{AtWork, Attachment, Audience, Bus, Connections, Heard, Link, Node, Sessions, Slot, Turn, Word};
 
 /// Between two looks of a connection into its mailbox while the nodes hear each other: as late as that comes a
 /// message whose wake-up got lost without anybody noticing.
@@ -37,6 +37,13 @@ const LOOKS_A_SECOND: u32 = 1_000;
 /// Between two portions of looks, so that they are spread over the whole time.
 const PORTION: Duration = Duration::from_millis(50);
 
+/// Between two words of a node that it is at work, and for how long after one the others count it.
+const AT_WORK_EVERY: Duration = Duration::from_secs(2);
+const AT_WORK_FOR: Duration = Duration::from_secs(8);
+
+/// Nodes that are known of at a time; more than a relay has.
+const NODES_MAX: usize = 1_000;
+
 /// The bus of a node that is not alone.
 pub struct Cluster {
     local: Arc<dyn Connections>,
@@ -47,6 +54,8 @@ pub struct Cluster {
     /// How often the link was lost.
     losses: AtomicU64,
     changed: Notify,
+    /// The other nodes, with the connections that they have spoken of, and when.
+    others: Mutex<HashMap<u64, (u64, Instant)>>,
 }
 
 /// A connection of this node, and how far its announcement has come.
@@ -61,7 +70,40 @@ impl Cluster {
     #[must_use]
     pub fn new(local: Arc<dyn Connections>, link: Arc<dyn Link>, node: u64) -> Self {
         let (numbers, attached) = (AtomicU64::default(), Mutex::default());
-        Self { local, link, node, numbers, attached, losses: AtomicU64::default(), changed: Notify::new() }
+        Self {
+            local,
+            link,
+            node,
+            numbers,
+            attached,
+            losses: AtomicU64::default(),
+            changed: Notify::new(),
+            others: Mutex::default(),
+        }
+    }
+
+    /// Tells the other nodes again and again that this one is at work.
+    pub async fn show_itself(&self) {
+        loop {
+            let connections = self.local.connections() as u64;
+            self.link.say(Audience::Everyone, Word::AtWork(AtWork { node: self.node, connections }));
+            sleep(AT_WORK_EVERY).await;
+        }
+    }
+
+    fn others(&self) -> MutexGuard<'_, HashMap<u64, (u64, Instant)>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heard_at_work(&self, AtWork { node, connections }: AtWork) {
+        if node == self.node {
+            return;
+        }
+        let mut others = self.others();
+        others.retain(|_, (_, heard)| heard.elapsed() < AT_WORK_FOR);
+        if others.len() < NODES_MAX {
+            others.insert(node, (connections, Instant::now()));
+        }
     }
 
     /// Looks into the store for what the nodes did not tell each other, as long as it is polled.
@@ -194,6 +236,22 @@ impl Bus for Cluster {
     fn connections(&self) -> usize {
         self.local.connections()
     }
+
+    fn connected(&self) -> Vec<DeviceId> {
+        self.local.connected()
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        let connections = self.local.connections() as u64;
+        let mut nodes = vec![Node { number: self.node, here: true, connections, quiet: Duration::ZERO }];
+        let others = self.others();
+        nodes.extend(others.iter().filter_map(|(number, (connections, heard))| {
+            let quiet = heard.elapsed();
+            (quiet < AT_WORK_FOR).then_some(Node { number: *number, here: false, connections: *connections, quiet })
+        }));
+        nodes.sort_unstable_by_key(|node| node.number);
+        nodes
+    }
 }
 
 impl Heard for Cluster {
@@ -210,6 +268,7 @@ impl Heard for Cluster {
                 self.local.whisper(vec![signal]);
             }
             (Audience::Everyone, Word::Revoked(family)) => self.local.revoke(family),
+            (Audience::Everyone, Word::AtWork(node)) => self.heard_at_work(node),
             (Audience::Device(_) | Audience::Everyone, _) => {}
         }
     }

@@ -1,5 +1,6 @@
 //! The use cases. Both doors, HTTP and WebSocket, come in here; no rule lives in a door.
 
+mod admin_token;
 mod administration;
 mod authenticate;
 mod chats;
@@ -17,6 +18,7 @@ mod rates;
 mod refresh;
 mod register;
 mod send;
+mod status;
 mod upkeep;
 mod whisper;
 
@@ -33,6 +35,7 @@ pub use cluster::Cluster;
 pub use connect::{Opened, Resume};
 pub use fanout::Fanout;
 pub use rates::SharedRates;
+pub use status::Passed;
 
 use self::pace::Paces;
 use crate::domain::Error;
@@ -91,6 +94,8 @@ pub struct Relay {
     /// How often each device may whisper.
     whispers: Mutex<Buckets<DeviceId>>,
     registration: Registration,
+    /// When this node was started.
+    started: u64,
     /// How much each device may bring.
     paces: Paces,
 }
@@ -105,8 +110,8 @@ impl Relay {
         let whispers = Mutex::new(Buckets::new(PerMinute(WHISPERS_A_MINUTE), WHISPERERS_MAX));
         let most = PerMinute(u32::MAX);
         let paces = Paces::new(Pace { messages: most, kib: most });
-        let turns = connect::Turns::default();
-        Self { ports, keys, turns, whispers, registration: Registration::Open, paces }
+        let (turns, started) = (connect::Turns::default(), ports.clock.now());
+        Self { ports, keys, turns, whispers, registration: Registration::Open, started, paces }
     }
 
     /// The same relay with another rule for who may register.

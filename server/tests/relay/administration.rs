@@ -8,8 +8,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::rest::{
-    AdminUser, ChangePassword, Chat, CreatedInvite, DeleteMe, InviteEntry, Me, Page, Problem, RefreshRequest,
-    RegisterRequest, RelayInfo, SignedText, TokenResponse, UserDevices, UserEntry,
+    AdminUser, ChangePassword, Chat, ConnectedDevice, CreatedInvite, DeleteMe, InviteEntry, Me, Page, Problem,
+    RefreshRequest, RegisterRequest, RelayInfo, RelayStatus, SignedText, TokenResponse, UserDevices, UserEntry,
 };
 use susurro_protocol::{DeviceId, ErrorCode};
 use susurro_server::config::Config;
@@ -59,7 +59,7 @@ async fn policy(relay: &Relay) -> String {
 }
 
 /// Somebody whom the command line has promoted.
-async fn administrator(relay: &Relay) -> Person {
+pub(crate) async fn administrator(relay: &Relay) -> Person {
     let root = register(relay, "root").await;
     done(relay, &["user", "promote", "root"]);
     root
@@ -367,4 +367,86 @@ async fn an_administrator_deletes_others_but_not_themselves() {
         assert_eq!((status("root").await, status("nobody").await, status("alice").await), (400, 404, 204));
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_is_in_figures_for_administrators() {
+    let relay = relay().await;
+    let root = administrator(&relay).await;
+    let (alice, bob, chat) = pair(&relay).await;
+    let mut talk = alice.connect(0).await;
+    for text in [b"one", b"two"] {
+        talk.deposit(&alice.message(chat, &bob, text)).await.unwrap();
+    }
+    change(&root, "bob", json!({ "disabled": true })).await.unwrap();
+    let status: RelayStatus = root.get("/admin/status").await.unwrap();
+    assert_eq!((status.accounts, status.disabled, status.connections), (3, 1, 1));
+    assert_eq!((status.waiting, status.registration.as_str(), status.nodes), (2, "open", vec![]));
+    // Counted in the process, where other relays may be.
+    assert!(status.stored >= 2 && status.storage_bytes > 4096 && status.started <= status.time);
+    assert_eq!(code(alice.get::<RelayStatus>("/admin/status").await), Some(ErrorCode::Forbidden));
+
+    let mut root_talk = root.connect(0).await;
+    assert!(root_talk.is_quiet().await);
+    let mut expected = [(alice.device, "alice"), (root.device, "root")];
+    expected.sort_unstable();
+    let (mut path, mut found) = ("/users/connected?limit=1".to_owned(), Vec::new());
+    loop {
+        let page: Page<ConnectedDevice> = root.get(&path).await.unwrap();
+        assert_eq!(page.items.len(), 1);
+        found.extend(page.items.into_iter().map(|connected| (connected.device, connected.name.to_string())));
+        let Some(next) = page.next else { break };
+        path = format!("/users/connected?limit=1&after={next}");
+    }
+    assert_eq!(found, expected.map(|(device, name)| (device, name.to_owned())));
+    assert_eq!(code(alice.get::<Value>("/users/connected").await), Some(ErrorCode::Forbidden));
+    assert_eq!(code(root.get::<Value>("/users/connected?after=x").await), Some(ErrorCode::InvalidRequest));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_by_command_is_an_administrators_for_as_long_as_that_is_one() {
+    let relay = relay().await;
+    let root = administrator(&relay).await;
+    let _alice = register(&relay, "alice").await;
+    let token = done(&relay, &["token", "root"]);
+    let ask = async |token: &str| {
+        let url = format!("{}/admin/status", root.url);
+        answer::<Value>(root.http.get(url).bearer_auth(token.trim())).await
+    };
+    assert_eq!(code(ask(&token).await), None);
+    let said: Value = serde_json::from_str(&done(&relay, &["token", "root", "--json"])).unwrap();
+    assert_eq!(code(ask(said["access_token"].as_str().unwrap()).await), None);
+    assert_eq!(admin(relay.dir.path(), relay.settings(), &["token", "alice"]).status.code(), Some(1));
+    assert_eq!(admin(relay.dir.path(), relay.settings(), &["token", "nobody"]).status.code(), Some(3));
+    done(&relay, &["user", "demote", "root"]);
+    assert_eq!(code(ask(&token).await), Some(ErrorCode::Forbidden));
+    done(&relay, &["user", "promote", "root"]);
+    done(&relay, &["user", "disable", "root"]);
+    let end = tokio::time::Instant::now() + crate::support::PATIENCE;
+    while code(ask(&token).await) != Some(ErrorCode::TokenRevoked) {
+        assert!(tokio::time::Instant::now() < end, "it ends");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let refused = admin(relay.dir.path(), relay.settings(), &["token", "root"]);
+    assert_eq!(refused.status.code(), Some(1), "no token for who may not log in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_page_comes_from_this_relay_alone() {
+    let relay = relay().await;
+    let page = reqwest::get(format!("{}/admin", relay.running.url())).await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{policy}");
+    assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+    let text = page.text().await.unwrap();
+    let parts: Vec<_> = ["src=\"", "href=\""].iter().flat_map(|mark| text.split(mark).skip(1)).collect();
+    assert_eq!(parts.len(), 2);
+    for part in parts {
+        let path = part.split('"').next().unwrap();
+        assert!(path.starts_with("/admin/page."), "{path} is from elsewhere");
+        assert_eq!(reqwest::get(format!("{}{path}", relay.running.url())).await.unwrap().status(), 200);
+    }
+    for mark in ["<script>", "<style", "style=", "onclick", "http:", "https:"] {
+        assert!(!text.contains(mark), "{mark} needs a weaker policy, or somebody else");
+    }
 }

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod administration;
+mod browser;
 mod check;
 mod devices;
 mod keys;

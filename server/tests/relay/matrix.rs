@@ -26,7 +26,7 @@ enum For {
 use For::{Accounts, Admins, Everybody, Members};
 
 /// Every route. A body that is refused for its contents is let in all the same, and changes nothing.
-const ROUTES: [(&str, &str, For); 36] = [
+const ROUTES: [(&str, &str, For); 39] = [
     ("GET", "/.well-known/susurro", Everybody),
     ("GET", "/healthz", Everybody),
     ("GET", "/readyz", Everybody),
@@ -55,6 +55,9 @@ const ROUTES: [(&str, &str, For); 36] = [
     ("PATCH", "/chats/{chat}/config", Members),
     ("DELETE", "/chats/{chat}", Members),
     ("GET", "/ws", Accounts),
+    ("GET", "/admin", Everybody),
+    ("GET", "/admin/status", Admins),
+    ("GET", "/users/connected", Admins),
     ("GET", "/admin/users", Admins),
     ("GET", "/admin/users/{name}", Admins),
     ("POST", "/admin/users/{name}", Admins),

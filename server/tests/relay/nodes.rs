@@ -8,18 +8,19 @@ use susurro_protocol::bytes::Bin;
 use susurro_protocol::command::{Deposit, Whisper};
 use susurro_protocol::event::Whispered;
 use susurro_protocol::frame::FrameKind;
+use susurro_protocol::rest::RelayStatus;
 use susurro_server::config::Config;
 use susurro_server::domain::rate::PerMinute;
 use xtask::services::{Database, Redis, database};
 
-use crate::support::{Closed, PATIENCE, Person, Relay, config, pair, relay_at};
+use crate::support::{Closed, PATIENCE, Person, Relay, code, config, pair, register, relay_at};
 
 /// Two nodes and what they share.
 struct Two {
     one: Relay,
     other: Relay,
     redis: Redis,
-    _database: Database,
+    database: Database,
 }
 
 async fn two_with(change: impl Fn(Config) -> Config) -> Two {
@@ -36,7 +37,7 @@ async fn two_with(change: impl Fn(Config) -> Config) -> Two {
         relay_at(dir, change(shared)).await
     };
     let (one, other) = (start(secrets.path()).await, start(secrets.path()).await);
-    Two { one, other, redis, _database: database }
+    Two { one, other, redis, database }
 }
 
 /// The same person at another node.
@@ -75,6 +76,41 @@ async fn people_at_two_nodes_talk_as_at_one() {
     at_alice.say(FrameKind::Whisper, &whisper).await;
     let whispered: Whispered = at_bob.expect(FrameKind::Whispered).await;
     assert_eq!((whispered.sender, whispered.ciphertext), (alice.account, ciphertext));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_know_of_each_other_and_of_one_that_has_gone() {
+    let two = two_with(|config| config).await;
+    let root = register(&two.one, "root").await;
+    let status = async |person: &Person| person.get::<RelayStatus>("/admin/status").await;
+    assert_eq!(code(status(&root).await), Some(ErrorCode::Forbidden));
+    let promoted = std::process::Command::new(env!("CARGO_BIN_EXE_susurro-server"))
+        .args(["admin", "--data-dir"])
+        .arg(two.one.dir.path())
+        .args(["user", "promote", "root"])
+        .env("SUSURRO_DATABASE", two.database.url())
+        .output()
+        .unwrap();
+    assert!(promoted.status.success(), "{promoted:?}");
+    let _talk = root.connect(0).await;
+    let there = moved(&root, &two.other);
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let seen = status(&there).await.unwrap().nodes;
+        let other = seen.iter().find(|node| !node.here).map(|node| node.connections);
+        assert_eq!(seen.iter().filter(|node| node.here).count(), 1);
+        // As many connections as that node has by then told of.
+        if (seen.len(), other) == (2, Some(1)) {
+            break;
+        }
+        assert!(Instant::now() < until, "{seen:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    two.one.running.shutdown().await;
+    while status(&there).await.unwrap().nodes.len() != 1 {
+        assert!(Instant::now() < until);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

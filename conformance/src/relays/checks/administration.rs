@@ -27,7 +27,9 @@ pub(super) fn checks() -> Vec<Check<Ground>> {
     ]
 }
 
-const ROUTES: [(Method, &str); 6] = [
+const ROUTES: [(Method, &str); 8] = [
+    (Method::GET, "/admin/status"),
+    (Method::GET, "/users/connected?after=x"),
     (Method::GET, "/admin/users"),
     (Method::GET, "/admin/users/NO"),
     (Method::POST, "/admin/users/nobody"),

@@ -8,7 +8,7 @@ use susurro_protocol::{DeviceId, ErrorCode};
 
 use crate::domain::message::{Signal, Waiting};
 use crate::domain::token::FamilyId;
-use crate::ports::{Bus, Connections, Ending, Slot, Turn};
+use crate::ports::{Bus, Connections, Ending, Node, Slot, Turn};
 
 /// The connections of this process.
 #[derive(Default)]
@@ -79,6 +79,14 @@ impl Bus for LocalBus {
 
     fn connections(&self) -> usize {
         self.connections().len()
+    }
+
+    fn connected(&self) -> Vec<DeviceId> {
+        self.connections().keys().copied().collect()
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        Vec::new()
     }
 }
 

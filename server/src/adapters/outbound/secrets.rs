@@ -130,6 +130,20 @@ impl Secrets {
 }
 
 impl Secrets {
+    /// Reads the relay's long-term key alone, and makes none.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`], also when there is no key.
+    pub fn relay(directory: &Path) -> Result<Zeroizing<[u8; 32]>, SecretError> {
+        let path = directory.join(RELAY_KEY);
+        match path.try_exists() {
+            Ok(true) => secret(&path),
+            Ok(false) => Err(SecretError::Unusable { path, why: io::ErrorKind::NotFound.into() }),
+            Err(why) => Err(SecretError::Unusable { path, why }),
+        }
+    }
+
     /// Copies every secret to another directory. One that is there already stays if it is the same, and is
     /// an error otherwise, unless `replace`.
     ///

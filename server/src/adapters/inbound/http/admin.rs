@@ -6,7 +6,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use susurro_protocol::AccountName;
-use susurro_protocol::rest::{AdminUser, ChangeUser, CreateInvite, CreatedInvite, InviteEntry, Page};
+use susurro_protocol::rest::{
+    AdminUser, ChangeUser, ConnectedDevice, CreateInvite, CreatedInvite, InviteEntry, Page, RelayStatus,
+};
 
 use utoipa::IntoParams;
 
@@ -14,7 +16,8 @@ use super::auth::whole;
 use super::extract::{Caller, Json, Path, Query};
 use super::refusals;
 use crate::adapters::inbound::problem::Failure;
-use crate::service::Relay;
+use crate::metrics::metrics;
+use crate::service::{Passed, Relay};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -32,13 +35,48 @@ pub(super) struct Users {
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Invites {
+pub(super) struct Paged {
     /// `next` of the page before.
     after: Option<String>,
     /// At most this many, up to 100, and 100 when left out; other numbers are taken to the nearer end.
     #[serde(default, deserialize_with = "susurro_protocol::rest::nearest_limit")]
     #[param(schema_with = susurro_protocol::openapi::whole_number, required = false)]
     limit: Option<u32>,
+}
+
+/// The relay in figures.
+#[utoipa::path(
+    get,
+    path = "/admin/status",
+    tag = "administration",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The figures.", body = RelayStatus),
+        refusals::AdminOnly
+    )
+)]
+pub(super) async fn status(State(relay): State<Arc<Relay>>) -> Result<Json<RelayStatus>, Failure> {
+    let passed = Passed { stored: metrics().stored.get(), delivered: metrics().delivered.get() };
+    Ok(Json(relay.status(passed).await?))
+}
+
+/// Devices that are connected to the node that is asked.
+#[utoipa::path(
+    get,
+    path = "/users/connected",
+    tag = "administration",
+    params(Paged),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "A page.", body = Page<ConnectedDevice>),
+        refusals::AdminFound
+    )
+)]
+pub(super) async fn connected(
+    State(relay): State<Arc<Relay>>,
+    Query(query): Query<Paged>,
+) -> Result<Json<Page<ConnectedDevice>>, Failure> {
+    Ok(Json(relay.connected(query.after.as_deref(), query.limit).await?))
 }
 
 /// Accounts, by name, with their roles.
@@ -127,7 +165,7 @@ pub(super) async fn delete_user(
     get,
     path = "/admin/invites",
     tag = "administration",
-    params(Invites),
+    params(Paged),
     security(("token" = [])),
     responses(
         (status = 200, description = "A page.", body = Page<InviteEntry>),
@@ -136,7 +174,7 @@ pub(super) async fn delete_user(
 )]
 pub(super) async fn invites(
     State(relay): State<Arc<Relay>>,
-    Query(query): Query<Invites>,
+    Query(query): Query<Paged>,
 ) -> Result<Json<Page<InviteEntry>>, Failure> {
     Ok(Json(relay.office().invites(query.after.as_deref(), query.limit).await?))
 }

@@ -20,6 +20,10 @@ const PAGE: &str = include_str!("page/page.html");
 const SCRIPT: &str = include_str!("page/page.js");
 const STYLE: &str = include_str!("page/page.css");
 
+const STATUS_PAGE: &str = include_str!("page/status.html");
+const STATUS_SCRIPT: &str = include_str!("page/status.js");
+const STATUS_STYLE: &str = include_str!("page/status.css");
+
 /// The page takes its parts and what it shows from this relay, and shows in no frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -76,11 +80,17 @@ type Text = Arc<OnceLock<Bytes>>;
 /// Adds the description of all routes, these here included, and the page.
 pub(super) fn served(router: OpenApiRouter) -> Router {
     let text = Text::default();
-    let own = OpenApiRouter::new().routes(routes!(openapi)).routes(routes!(page)).with_state(text.clone());
+    let own = OpenApiRouter::new()
+        .routes(routes!(openapi))
+        .routes(routes!(page))
+        .routes(routes!(status_page))
+        .with_state(text.clone());
     let (router, description) = router.merge(own).split_for_parts();
     let _ = text.set(written(&description));
     router
         .route("/docs/page.js", get(|| async { file("text/javascript; charset=utf-8", SCRIPT) }))
+        .route("/admin/page.js", get(|| async { file("text/javascript; charset=utf-8", STATUS_SCRIPT) }))
+        .route("/admin/page.css", get(|| async { file("text/css; charset=utf-8", STATUS_STYLE) }))
         .route("/docs/page.css", get(|| async { file("text/css; charset=utf-8", STYLE) }))
 }
 
@@ -104,7 +114,23 @@ async fn openapi(State(text): State<Text>) -> Response {
     responses((status = 200, description = "HTML.", content_type = "text/html; charset=utf-8", body = String))
 )]
 async fn page() -> Response {
-    let mut response = file("text/html; charset=utf-8", PAGE);
+    shown(PAGE)
+}
+
+/// A page for administrators that shows `/admin/status`. It holds nothing by itself: whoever opens it
+/// gives it an access token, which it keeps in memory.
+#[utoipa::path(
+    get,
+    path = "/admin",
+    tag = "administration",
+    responses((status = 200, description = "HTML.", content_type = "text/html; charset=utf-8", body = String))
+)]
+async fn status_page() -> Response {
+    shown(STATUS_PAGE)
+}
+
+fn shown(page: &'static str) -> Response {
+    let mut response = file("text/html; charset=utf-8", page);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response

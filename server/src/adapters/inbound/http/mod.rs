@@ -80,6 +80,8 @@ pub fn router(relay: Arc<Relay>, limits: Limits, rates: Arc<dyn Rates>) -> OpenA
         .route_layer(from_fn_with_state(api.clone(), gate::account))
         .route_layer(from_fn_with_state(api.clone(), gate::authenticated));
     let admin = OpenApiRouter::new()
+        .routes(routes!(admin::status))
+        .routes(routes!(admin::connected))
         .routes(routes!(admin::users))
         .routes(routes!(admin::user, admin::change_user, admin::delete_user))
         .routes(routes!(admin::invites, admin::create_invite))

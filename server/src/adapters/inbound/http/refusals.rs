@@ -66,6 +66,8 @@ refusals! {
     PutDevices: COUNTED, STORE, TOKEN, BODY, &[InvalidDeviceList];
     /// `DELETE /admin/users/{name}`.
     AdminDelete: COUNTED, STORE, TOKEN, &[InvalidRequest, InvalidName, NotFound, Forbidden];
+    /// `GET /admin/…` without parameters.
+    AdminOnly: COUNTED, STORE, TOKEN, &[Forbidden];
     /// `GET /admin/…` with a query string.
     AdminFound: COUNTED, STORE, TOKEN, &[InvalidRequest, Forbidden];
     /// `GET /admin/users/{name}`.

@@ -7,7 +7,7 @@ use super::{MemoryStore, Registered, State, done};
 use crate::domain::account::{Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
-use crate::ports::{Administration, Answer, Invites};
+use crate::ports::{Administration, Answer, Figures, Invites};
 
 impl State {
     fn change(&mut self, account: AccountId, change: impl FnOnce(&mut Registered)) {
@@ -91,6 +91,13 @@ impl Administration for MemoryStore {
 
     fn to_erase(&self) -> Answer<'_, Vec<AccountId>> {
         done(Ok(self.state().erasures.iter().copied().collect()))
+    }
+
+    fn figures(&self) -> Answer<'_, Figures> {
+        let state = self.state();
+        let waiting = state.mailboxes.values().map(|mailbox| mailbox.waiting.len() as u64).sum();
+        let disabled = state.accounts.values().filter(|registered| registered.account.disabled.is_some()).count();
+        done(Ok(Figures { accounts: state.accounts.len() as u64, disabled: disabled as u64, waiting }))
     }
 
     fn ended_elsewhere(&self) -> Answer<'_, Vec<FamilyId>> {

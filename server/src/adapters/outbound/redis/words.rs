@@ -7,7 +7,7 @@ use susurro_protocol::{AccountId, ChatId, DeviceId};
 
 use crate::domain::message::Signal;
 use crate::domain::token::FamilyId;
-use crate::ports::{Attachment, Turn, Word};
+use crate::ports::{AtWork, Attachment, Turn, Word};
 
 const WAKE: u8 = 1;
 const WHISPER: u8 = 2;
@@ -15,6 +15,7 @@ const PREKEYS_LOW: u8 = 3;
 const ATTACHED: u8 = 4;
 const REVOKED: u8 = 5;
 const DEVICES_CHANGED: u8 = 6;
+const AT_WORK: u8 = 7;
 
 pub(super) fn encode(word: &Word) -> Vec<u8> {
     match word {
@@ -34,6 +35,9 @@ pub(super) fn encode(word: &Word) -> Vec<u8> {
             [&[DEVICES_CHANGED][..], account.as_bytes(), &version.to_be_bytes()].concat()
         }
         Word::Revoked(family) => [&[REVOKED][..], &family.0].concat(),
+        Word::AtWork(AtWork { node, connections }) => {
+            [&[AT_WORK][..], [*node, *connections].map(u64::to_be_bytes).as_flattened()].concat()
+        }
     }
 }
 
@@ -64,6 +68,10 @@ pub(super) fn decode(said: &[u8]) -> Option<Word> {
         DEVICES_CHANGED => Word::DevicesChanged(DevicesChanged {
             account: AccountId::from_bytes(take(&mut rest)?),
             version: u64::from_be_bytes(take(&mut rest)?),
+        }),
+        AT_WORK => Word::AtWork(AtWork {
+            node: u64::from_be_bytes(take(&mut rest)?),
+            connections: u64::from_be_bytes(take(&mut rest)?),
         }),
         _ => return None,
     };
@@ -96,6 +104,7 @@ mod tests {
             Word::Attached(Attachment { node: u64::MAX, number: 7, turn: Turn { welcomed: 8, tie: 9 } }),
             Word::Revoked(FamilyId([9; 16])),
             Word::DevicesChanged(DevicesChanged { account: AccountId::from_bytes([5; 16]), version: 3 }),
+            Word::AtWork(AtWork { node: u64::MAX - 1, connections: 10_000 }),
         ] {
             let said = encode(&word);
             assert_eq!(decode(&said).as_ref(), Some(&word));

@@ -16,7 +16,7 @@ use crate::domain::Error;
 use crate::domain::account::{Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
-use crate::ports::{Administration, Answer, Invites};
+use crate::ports::{Administration, Answer, Figures, Invites};
 
 impl Administration for SqliteStore {
     fn disable(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
@@ -109,6 +109,15 @@ impl Administration for SqliteStore {
             let query = sqlx::query("SELECT account FROM erasures");
             let rows = query.fetch_all(&self.readers).await.map_err(|why| fault::error(&why))?;
             rows.iter().map(|row| fixed(row, 0).map(AccountId::from_bytes)).collect()
+        })
+    }
+
+    fn figures(&self) -> Answer<'_, Figures> {
+        Box::pin(async move {
+            let select = "SELECT (SELECT count(*) FROM accounts), (SELECT count(disabled) FROM accounts), \
+                          (SELECT coalesce(sum(waiting), 0) FROM mailboxes)";
+            let row = sqlx::query(select).fetch_one(&self.readers).await.map_err(|why| fault::error(&why))?;
+            Ok(Figures { accounts: number(&row, 0)?, disabled: number(&row, 1)?, waiting: number(&row, 2)? })
         })
     }
 
