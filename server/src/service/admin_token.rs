@@ -42,7 +42,7 @@ impl Office {
         let (now, family) = (self.clock.now(), FamilyId(family));
         // Nobody has the refresh token of this login: it ends with its access token.
         let (refresh, expires) = (RefreshHash(unused), now + ACCESS_SECONDS * 1000);
-        sessions.begin(NewFamily { family, account: account.id, device, refresh, expires }).await?;
+        sessions.begin(NewFamily { family, account: account.id, device, proven: None, refresh, expires }).await?;
         tracing::info!("an access token of an administrator was made by command");
         let (account, role, issued) = (account.id, account.role, now / 1000);
         tokens.issue(&Claims { account, device, role, family, issued, expires: issued + ACCESS_SECONDS })

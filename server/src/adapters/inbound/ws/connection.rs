@@ -364,6 +364,9 @@ impl Connection {
         let frame = self.sealer.seal(kind, body)?;
         metrics().sent(kind);
         tokio::select! {
+            // First, so that a frame that was sealed goes out where there is room: left out, it would be a gap in
+            // front of the reason for the end.
+            biased;
             fed = self.wire.feed(frame) => fed,
             // A connection that takes nothing must still make way for a newer one.
             ending = self.slot.ended() => Err(ending.0.into()),
