@@ -23,6 +23,8 @@ pub const TESTS: &[(&str, &str, &str)] = &[
     ("TOK-2", "server/tests/usecases.rs", "an_access_token_ends_after_its_hour_and_a_refresh_token_after_its_days"),
     // What stands in its database.
     ("AUTH-4", "server/tests/relay/storage.rs", "what_proves_a_password_is_not_stored_as_such"),
+    // Nobody can wait for an upload to be a day old.
+    ("BLOB-9", "server/tests/usecases.rs", "an_upload_that_is_not_whole_goes_after_a_day"),
     // Nobody outside can ask a relay to go down, or break its disk.
     (
         "CONN-18",

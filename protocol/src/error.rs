@@ -140,6 +140,12 @@ error_codes! {
     MessageIdReused = 4005, "message-id-reused", "the message id was used for another message";
     /// The configuration has another version than the one that the change is based on.
     ConfigConflict = 4006, "config-conflict", "the configuration was changed meanwhile";
+    /// The identifier stands for another blob, or the chunk is not the next one.
+    BlobConflict = 4007, "blob-conflict", "the blob is another one, or at another place";
+    /// The account's blobs would take more room than it has.
+    BlobQuota = 4008, "blob-quota", "there is no room for more attachments of this account";
+    /// A range that begins behind the end.
+    RangeNotSatisfiable = 4009, "range-not-satisfiable", "the range lies beyond the end";
 
     /// A fault of the relay.
     Internal = 5001, "internal", "the relay failed";

@@ -104,6 +104,10 @@ identifier! {
     DeviceId
 }
 identifier! {
+    /// An encrypted attachment: 16 random bytes chosen by whoever uploads it. Whoever knows them may read it.
+    BlobId
+}
+identifier! {
     /// A message: 16 random bytes chosen by the sender; makes `Send` idempotent.
     MessageId
 }

@@ -25,4 +25,4 @@ pub mod signed;
 pub mod version;
 
 pub use error::ErrorCode;
-pub use ids::{AccountId, AccountName, ChatId, DeviceId, MailboxSeq, MessageId, PrekeyId};
+pub use ids::{AccountId, AccountName, BlobId, ChatId, DeviceId, MailboxSeq, MessageId, PrekeyId};

@@ -127,3 +127,15 @@ pub const REFRESH_GRACE_SECONDS: u64 = 60;
 
 /// Seconds a login nonce is accepted.
 pub const LOGIN_NONCE_SECONDS: u64 = 300;
+
+/// Bytes of one chunk of a blob: what a lost connection costs at most, and as much as a body may have.
+pub const BLOB_CHUNK: usize = 1_048_576;
+
+/// Bytes of the largest blob: an attachment of `ATTACHMENT_MAX`, padded, with its tags.
+pub const BLOB_MAX: u64 = 104_883_216;
+
+/// Bytes of the largest attachment: 100 MiB.
+pub const ATTACHMENT_MAX: u64 = 104_857_600;
+
+/// Seconds for which an upload may take; one that is not whole then is dropped.
+pub const BLOB_UPLOAD_SECONDS: u32 = 86_400;

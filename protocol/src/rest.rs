@@ -11,7 +11,7 @@ use crate::codec::{self, Malformed};
 use crate::command::{Deposit, ListVersion};
 use crate::error::ErrorCode;
 use crate::event::Deliver;
-use crate::ids::{AccountId, AccountName, ChatId, DeviceId, MailboxSeq, MessageId, PrekeyId};
+use crate::ids::{AccountId, AccountName, BlobId, ChatId, DeviceId, MailboxSeq, MessageId, PrekeyId};
 use crate::keys::OneTimePrekey;
 use crate::signed::SignedBytes;
 use crate::version::SUITE;
@@ -686,6 +686,33 @@ pub fn acknowledgement_proof(
     up_to: MailboxSeq,
 ) -> Vec<u8> {
     [&relay_key[..], account.as_bytes(), device.as_bytes(), chat.as_bytes(), &up_to.to_be_bytes()].concat()
+}
+
+/// `POST /blobs`: the beginning of an upload. The same once more tells how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewBlob {
+    /// 16 random bytes.
+    pub blob: BlobId,
+    /// Bytes in whole, 1 to `BLOB_MAX`.
+    pub size: u64,
+    /// Seconds after which it is deleted, at most `TIME_TO_LIVE_MAX`; 0 for the longest.
+    #[serde(default)]
+    pub expires_after: u32,
+}
+
+/// An upload, or a blob that is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BlobState {
+    /// The blob.
+    pub blob: BlobId,
+    /// Bytes in whole.
+    pub size: u64,
+    /// Bytes that are here, from the first: where the upload goes on.
+    pub offset: u64,
+    /// When it is deleted once it is whole, in milliseconds since 1970.
+    pub expires: u64,
 }
 
 /// `limit` of a query: any whole number, far ones taken to the nearer end of 32 bits, so that none is refused for

@@ -51,7 +51,7 @@ fn the_limits_are_those_of_the_code() {
         HANDSHAKE_SECONDS IDLE_SECONDS PING_SECONDS REST_BODY_MAX MAILBOX_MESSAGES_MAX PASSWORD_MEMORY_KIB_MIN
         PASSWORD_MEMORY_KIB_MAX PASSWORD_PASSES_MIN PASSWORD_PASSES_MAX PASSWORD_LANES_MAX PASSWORD_MIN INVITE_MAX
         INVITE_USES_MAX INVITE_NOTE_MAX ACCESS_SECONDS
-        REFRESH_SECONDS REFRESH_GRACE_SECONDS LOGIN_NONCE_SECONDS WHISPER_MAX WHISPER_PADDED
+        REFRESH_SECONDS REFRESH_GRACE_SECONDS LOGIN_NONCE_SECONDS BLOB_CHUNK BLOB_MAX ATTACHMENT_MAX BLOB_UPLOAD_SECONDS WHISPER_MAX WHISPER_PADDED
         TYPING_EVERY_SECONDS TYPING_SECONDS TYPING_SECONDS_MAX WHISPERS_A_MINUTE WHISPERS_WAITING
     )
     .map(|(name, value)| (name.to_owned(), value))
@@ -136,6 +136,8 @@ fn the_members_of_requests_and_answers_are_those_of_the_code() {
         ("post-message", "PostMessage"),
         ("chat-config", "ChatConfig"),
         ("configure-chat", "ConfigureChat"),
+        ("new-blob", "NewBlob"),
+        ("blob-state", "BlobState"),
         ("acknowledge-messages", "AcknowledgeMessages"),
     ];
     for sample in samples().iter().filter(|sample| sample.target == "rest") {

@@ -22,6 +22,7 @@ use crate::adapters::inbound::listen::{self, TlsError};
 use crate::adapters::inbound::{cors, http, serve, watch, ws};
 use crate::adapters::outbound::argon2::PepperedArgon2;
 use crate::adapters::outbound::bus::LocalBus;
+use crate::adapters::outbound::directory::BlobDirectory;
 use crate::adapters::outbound::jwt::JwtTokens;
 use crate::adapters::outbound::rates::LocalRates;
 use crate::adapters::outbound::redis;
@@ -32,7 +33,7 @@ use crate::config::{Config, ConfigError, Secret};
 use crate::domain::login::LoginKeys;
 use crate::domain::message::Waiting;
 use crate::metrics::metrics;
-use crate::ports::{Bus, Commits, Entropy as _, Rates, Sessions};
+use crate::ports::{Blobs, Bus, Commits, Entropy as _, Rates, Sessions};
 use crate::reload;
 use crate::service::{Cluster, Fanout, Office, Ports, Relay, RelayKeys, SharedRates};
 use crate::shutdown::Shutdown;
@@ -136,6 +137,8 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
         devices: store.clone(),
         prekeys: store.clone(),
         chats: store.clone(),
+        blob_records: store.clone(),
+        blobs: blobs(&config)?,
         mailboxes: store.clone(),
         sessions: store.clone(),
         bus,
@@ -147,8 +150,10 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
     let rates = nodes.rates.clone();
     let mut tending = nodes.tend(ports.sessions.clone());
     let login = LoginKeys::new(*secrets.nonces, *secrets.salts);
-    let relay =
-        Relay::new(ports, RelayKeys { signing, login }).with_registration(config.registration).paced(config.pace);
+    let relay = Relay::new(ports, RelayKeys { signing, login })
+        .with_registration(config.registration)
+        .paced(config.pace)
+        .with_blob_quota(config.blobs.quota);
     let relay = Arc::new(relay);
 
     let (listener, addr) = bind(config.listen).await?;
@@ -416,6 +421,13 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
+}
+
+/// Where the bytes of attachments are kept.
+fn blobs(config: &Config) -> Result<Arc<dyn Blobs>, StartError> {
+    let path = config.blobs.place.clone().unwrap_or_else(|| config.data_dir.join("blobs"));
+    let directory = BlobDirectory::open(&path).map_err(|why| StartError::DataDir { path, why })?;
+    Ok(Arc::new(directory))
 }
 
 fn make_data_dir(path: &Path) -> Result<(), StartError> {

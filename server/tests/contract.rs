@@ -11,18 +11,19 @@ use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList};
 use susurro_protocol::limits::{ACCESS_SECONDS, REFRESH_GRACE_SECONDS};
 use susurro_protocol::rest::{AUTH_SCHEME, ChatConfig, StretchParams};
 use susurro_protocol::version::SUITE;
-use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
+use susurro_protocol::{AccountId, BlobId, ChatId, DeviceId, ErrorCode, MessageId};
 use susurro_server::adapters::outbound::memory::MemoryStore;
 use susurro_server::adapters::outbound::postgres::{self, PostgresStore};
 use susurro_server::adapters::outbound::sqlite::{Options, SqliteStore};
 use susurro_server::domain::Error;
 use susurro_server::domain::account::{Account, NewAccount, Role, Verifier};
+use susurro_server::domain::blob::{Begun, BlobRecord};
 use susurro_server::domain::invite::{Invite, InviteHash};
 use susurro_server::domain::message::{Deposited, MESSAGE_ID_MEMORY_MS, NewMessage, Waiting};
 use susurro_server::domain::prekey::Item;
 use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation};
 use susurro_server::ports::{
-    Accounts, Administration, Chats, Commits, Devices, Invites, MailboxState, Mailboxes, Prekeys, Sessions,
+    Accounts, Administration, BlobRecords, Chats, Commits, Devices, Invites, MailboxState, Mailboxes, Prekeys, Sessions,
 };
 use zeroize::Zeroizing;
 
@@ -39,8 +40,11 @@ impl Commits for Heard {
     }
 }
 
-trait Store: Accounts + Administration + Devices + Invites + Prekeys + Chats + Mailboxes + Sessions {}
-impl<T: Accounts + Administration + Devices + Invites + Prekeys + Chats + Mailboxes + Sessions> Store for T {}
+trait Store: Accounts + Administration + Devices + Invites + Prekeys + Chats + Mailboxes + Sessions + BlobRecords {}
+impl<T: Accounts + Administration + Devices + Invites + Prekeys + Chats + Mailboxes + Sessions + BlobRecords> Store
+    for T
+{
+}
 
 struct Bench {
     store: Arc<dyn Store>,
@@ -116,6 +120,8 @@ contract!(
     a_configuration_is_replaced_from_its_version_alone,
     who_has_left_a_chat_has_none_until_it_is_opened_again,
     chats_come_in_order_while_others_are_opened,
+    blobs_are_begun_within_their_quota_and_grow_in_one_order,
+    blobs_that_are_over_are_found_and_forgotten,
     positions_rise_by_one_and_never_come_back,
     a_chat_is_acknowledged_alone_and_up_to_a_position,
     a_message_id_stands_for_one_content,
@@ -346,6 +352,56 @@ async fn chats_come_in_order_while_others_are_opened(bench: Bench) {
     }
     assert!(seen.is_sorted_by(|one, other| one < other), "each once, in order");
     assert!(there.iter().all(|chat| seen.contains(chat)), "none that was there is left out");
+}
+
+fn blob(n: u8, owner: AccountId, size: u64) -> BlobRecord {
+    BlobRecord { blob: BlobId::from_bytes([n; 16]), owner, size, uploaded: 0, expires: 100, keep_until: 1_000 }
+}
+
+async fn blobs_are_begun_within_their_quota_and_grow_in_one_order(bench: Bench) {
+    let (alice, bob) = (add(&bench, "alice", 1).await.id, add(&bench, "bob", 2).await.id);
+    let begin = async |blob: BlobRecord, now| bench.store.begin_blob(blob, 100, now).await.unwrap();
+    let first = blob(1, alice, 60);
+    assert_eq!(begin(first, 1).await, Begun::Made);
+    assert_eq!(begin(BlobRecord { owner: bob, ..first }, 1).await, Begun::Known(first));
+    assert_eq!(begin(blob(2, alice, 41), 1).await, Begun::NoRoom);
+    assert_eq!(bench.store.blob(blob(2, alice, 41).blob).await, Ok(None), "nothing of it stays");
+    assert_eq!(begin(blob(2, bob, 41), 1).await, Begun::Made, "everybody has their own room");
+    assert_eq!(begin(blob(3, alice, 100), 100).await, Begun::Made, "what is over takes none");
+    assert_eq!(bench.store.blob(first.blob).await, Ok(Some(first)));
+
+    let advance = async |from, to, now| bench.store.advance_blob(first.blob, from, to, now).await.unwrap();
+    assert!(!advance(10, 20, 1).await);
+    assert!(advance(0, 20, 1).await);
+    assert!(!advance(0, 20, 1).await, "once");
+    assert_eq!(bench.store.blob(first.blob).await.unwrap().unwrap(), BlobRecord { uploaded: 20, ..first });
+    assert!(!advance(20, 60, 100).await, "not when it is over");
+    assert!(advance(20, 60, 99).await);
+    let whole = BlobRecord { uploaded: 60, expires: 1_000, ..first };
+    assert_eq!(bench.store.blob(first.blob).await, Ok(Some(whole)), "a whole one stays for longer");
+}
+
+async fn blobs_that_are_over_are_found_and_forgotten(bench: Bench) {
+    let alice = add(&bench, "alice", 1).await.id;
+    for (n, expires) in [(1, 30), (2, 10), (3, 20), (4, 40)] {
+        let begun = bench.store.begin_blob(BlobRecord { expires, ..blob(n, alice, 5) }, 100, 1).await;
+        assert_eq!(begun, Ok(Begun::Made));
+    }
+    let over = async |before, batch| -> Vec<u8> {
+        let over = bench.store.over_blobs(before, batch).await.unwrap();
+        assert!(over.iter().all(|(_, size)| *size == 5));
+        over.iter().map(|(blob, _)| blob.as_bytes()[0]).collect()
+    };
+    assert_eq!(over(9, 10).await, [0; 0]);
+    assert_eq!(over(30, 10).await, [2, 3, 1]);
+    assert_eq!(over(30, 2).await, [2, 3]);
+    bench.store.end_blob(blob(4, alice, 5).blob, 15).await.unwrap();
+    bench.store.end_blob(blob(2, alice, 5).blob, 15).await.unwrap();
+    assert_eq!(over(15, 10).await, [2, 4], "an end comes earlier, never later");
+    let gone = vec![blob(2, alice, 5).blob, blob(4, alice, 5).blob, blob(9, alice, 5).blob];
+    assert_eq!(bench.store.forget_blobs(gone).await, Ok(2));
+    assert_eq!(over(99, 10).await, [3, 1]);
+    assert_eq!(bench.store.blob(blob(2, alice, 5).blob).await, Ok(None));
 }
 
 async fn positions_rise_by_one_and_never_come_back(bench: Bench) {

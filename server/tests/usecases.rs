@@ -4,21 +4,25 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList};
-use susurro_protocol::limits::{ACCESS_SECONDS, LOGIN_NONCE_SECONDS, REFRESH_SECONDS};
+use susurro_protocol::limits::{ACCESS_SECONDS, BLOB_CHUNK, BLOB_UPLOAD_SECONDS, LOGIN_NONCE_SECONDS, REFRESH_SECONDS};
 use susurro_protocol::rest::{
-    AUTH_SCHEME, LoginRequest, RefreshRequest, RegisterRequest, SignedText, StretchParams, TokenResponse, login_proof,
+    AUTH_SCHEME, LoginRequest, NewBlob, RefreshRequest, RegisterRequest, SignedText, StretchParams, TokenResponse,
+    login_proof,
 };
 use susurro_protocol::signed::{self, Label};
 use susurro_protocol::version::SUITE;
-use susurro_protocol::{AccountId, DeviceId, ErrorCode};
+use susurro_protocol::{AccountId, BlobId, DeviceId, ErrorCode};
 use susurro_server::adapters::outbound::bus::LocalBus;
 use susurro_server::adapters::outbound::jwt::JwtTokens;
 use susurro_server::adapters::outbound::memory::MemoryStore;
 use susurro_server::adapters::outbound::system::SystemEntropy;
+use susurro_server::domain::account::Role;
 use susurro_server::domain::login::LoginKeys;
+use susurro_server::domain::token::{Claims, FamilyId};
 use susurro_server::ports::{Answer, Bus, Clock, Passwords};
 use susurro_server::service::{Fanout, Ports, Relay, RelayKeys};
 use zeroize::Zeroizing;
@@ -67,6 +71,8 @@ impl Bench {
             devices: store.clone(),
             prekeys: store.clone(),
             chats: store.clone(),
+            blob_records: store.clone(),
+            blobs: store.clone(),
             mailboxes: store.clone(),
             sessions: store,
             bus,
@@ -183,4 +189,65 @@ async fn an_access_token_ends_after_its_hour_and_a_refresh_token_after_its_days(
     // Tidying forgets the login; its tokens then are nobody's.
     assert_eq!(bench.relay.tidy().await, 1);
     assert_eq!(bench.refresh(&fresh.refresh_token).await.err(), Some(ErrorCode::Unauthenticated));
+}
+
+fn claims(bench: &Bench) -> Claims {
+    let account = bench.list().body().account;
+    Claims { account, device: DEVICE, role: Role::User, family: FamilyId([1; 16]), issued: 0, expires: u64::MAX }
+}
+
+fn new_blob(n: u8, size: u64) -> NewBlob {
+    NewBlob { blob: BlobId::from_bytes([n; 16]), size, expires_after: 3600 }
+}
+
+#[tokio::test]
+async fn a_blob_goes_at_its_time_and_its_bytes_a_minute_later() {
+    let (bench, _) = Bench::new().await;
+    let (me, new) = (claims(&bench), new_blob(1, 5));
+    bench.relay.begin_blob(&me, &new).await.unwrap();
+    bench.relay.put_blob(&me, new.blob, 0, 5, Bytes::from_static(b"hello")).await.unwrap();
+    bench.wait(3599);
+    assert_eq!(bench.relay.blob_bytes(new.blob, 1, 5).await.unwrap(), "ello");
+    assert!(bench.relay.blob_state(&me, new.blob).await.is_ok());
+    bench.wait(1);
+    let gone = bench.relay.blob_state(&me, new.blob).await.map_err(|error| error.code());
+    assert_eq!(gone, Err(ErrorCode::NotFound));
+    assert_eq!(bench.relay.tidy().await, 0, "an upload may still be under way");
+    bench.wait(60);
+    assert_eq!(bench.relay.tidy().await, 1);
+    assert!(bench.relay.blob_bytes(new.blob, 0, 5).await.is_err());
+}
+
+#[tokio::test]
+async fn an_upload_that_is_not_whole_goes_after_a_day() {
+    let (bench, _) = Bench::new().await;
+    let (me, new) = (claims(&bench), NewBlob { expires_after: 0, ..new_blob(1, BLOB_CHUNK as u64 + 1) });
+    bench.relay.begin_blob(&me, &new).await.unwrap();
+    let chunk = Bytes::from(vec![1; BLOB_CHUNK]);
+    bench.relay.put_blob(&me, new.blob, 0, new.size, chunk).await.unwrap();
+    bench.wait(u64::from(BLOB_UPLOAD_SECONDS) - 1);
+    assert_eq!(bench.relay.blob_state(&me, new.blob).await.unwrap().offset, BLOB_CHUNK as u64);
+    bench.wait(1);
+    let late = bench.relay.put_blob(&me, new.blob, BLOB_CHUNK as u64, new.size, Bytes::from_static(b"x")).await;
+    assert_eq!(late.map_err(|error| error.code()), Err(ErrorCode::NotFound));
+    bench.wait(60);
+    assert_eq!(bench.relay.tidy().await, 1);
+}
+
+#[tokio::test]
+async fn attachments_take_no_more_room_than_an_account_has() {
+    let (mut bench, _) = Bench::new().await;
+    bench.relay = bench.relay.with_blob_quota(100);
+    let me = claims(&bench);
+    let begin = async |n, size| bench.relay.begin_blob(&me, &new_blob(n, size)).await.map_err(|error| error.code());
+    assert_eq!(begin(1, 101).await, Err(ErrorCode::BlobQuota));
+    assert!(begin(1, 60).await.is_ok());
+    assert!(begin(2, 40).await.is_ok());
+    assert_eq!(begin(3, 1).await, Err(ErrorCode::BlobQuota));
+    assert!(begin(2, 40).await.is_ok_and(|(_, made)| !made), "one that is there counts once");
+    bench.relay.delete_blob(&me, new_blob(1, 60).blob).await.unwrap();
+    assert!(begin(3, 60).await.is_ok(), "what was deleted counts no longer");
+    assert_eq!(begin(1, 60).await, Err(ErrorCode::BlobConflict), "its identifier stays taken until it is forgotten");
+    bench.wait(3600);
+    assert!(begin(4, 100).await.is_ok(), "nor does what is past its time");
 }

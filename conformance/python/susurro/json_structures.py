@@ -195,6 +195,8 @@ STRUCTURES: dict[str, dict[str, Read | _Optional]] = {
         "deposits": _list(_object("Deposit")),
         "time_to_live": _Optional(_SMALL, 0),
     },
+    "NewBlob": {"blob": _id, "size": _NUMBER, "expires_after": _Optional(_SMALL, 0)},
+    "BlobState": {"blob": _id, "size": _NUMBER, "offset": _NUMBER, "expires": _NUMBER},
     "AcknowledgeMessages": {"up_to": _NUMBER, "proof": _bytes(64)},
     "PostedMessage": {"message": _id, "stored_at": _NUMBER},
     "WaitingMessage": {

@@ -226,6 +226,8 @@ fn rest(input: &[u8]) {
         16 => json::<rest::AcknowledgeMessages>(bytes),
         17 => json::<rest::ChatConfig>(bytes),
         18 => json::<rest::ConfigureChat>(bytes),
+        19 => json::<rest::NewBlob>(bytes),
+        20 => json::<rest::BlobState>(bytes),
         _ => json::<rest::PostMessage>(bytes),
     }
 }

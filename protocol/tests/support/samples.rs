@@ -14,7 +14,7 @@ use susurro_protocol::handshake::{Hello, Welcome, refuse};
 use susurro_protocol::keys::{DeviceList, OneTimePrekey, PQ_PUBLIC_KEY_BYTES, Prekey, PrekeyBundle, PrekeyKind};
 use susurro_protocol::rest::{self, SignedText};
 use susurro_protocol::signal::{SIGNAL_TYPING, Signal, TYPING_STARTED, Typing};
-use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
+use susurro_protocol::{AccountId, BlobId, ChatId, DeviceId, ErrorCode, MessageId};
 
 use super::people::{self, Handshake};
 
@@ -307,6 +307,12 @@ fn rest() -> Vec<Sample> {
         json(15, "post-message", &post),
         json(17, "chat-config", &config),
         json(18, "configure-chat", &rest::ConfigureChat { version: 1, suite: Some(1), disappear_after: Some(60) }),
+        json(19, "new-blob", &rest::NewBlob { blob: BlobId::from_bytes([7; 16]), size: 300, expires_after: 0 }),
+        json(
+            20,
+            "blob-state",
+            &rest::BlobState { blob: BlobId::from_bytes([7; 16]), size: 300, offset: 30, expires: 9 },
+        ),
         json(16, "acknowledge-messages", &rest::AcknowledgeMessages { up_to: 300, proof: Fixed([2; 64]) }),
     ]
 }

@@ -11,11 +11,13 @@ use crate::adapters::outbound::postgres::{self, PostgresStore};
 use crate::adapters::outbound::sqlite::{self, SqliteStore};
 use crate::config::{Config, Database};
 use crate::domain::schema::{Move, Step};
-use crate::ports::{Accounts, Administration, Answer, Chats, Commits, Devices, Invites, Mailboxes, Prekeys, Sessions};
+use crate::ports::{
+    Accounts, Administration, Answer, BlobRecords, Chats, Commits, Devices, Invites, Mailboxes, Prekeys, Sessions,
+};
 
 /// Every port that a database stands behind.
 pub(super) trait Store:
-    Accounts + Administration + Invites + Devices + Prekeys + Chats + Mailboxes + Sessions
+    Accounts + Administration + BlobRecords + Invites + Devices + Prekeys + Chats + Mailboxes + Sessions
 {
     /// Writes what waits and lets go of the database.
     fn close(&self) -> Answer<'_, ()>;

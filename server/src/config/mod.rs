@@ -22,6 +22,7 @@ pub use source::Origin;
 use crate::adapters::inbound::cors::Site;
 use crate::adapters::inbound::serve::Bounds;
 use crate::adapters::inbound::ws::Timing;
+use crate::domain::blob::BLOB_QUOTA;
 use crate::domain::invite::Registration;
 use crate::domain::proxies::Proxies;
 use crate::domain::rate::{Pace, PerMinute};
@@ -75,6 +76,8 @@ pub struct Config {
     pub bounds: Bounds,
     /// How much one device may bring.
     pub pace: Pace,
+    /// Where attachments are kept, and how much of them.
+    pub blobs: Blobs,
     /// Messages that may wait in one mailbox.
     pub mailbox_max: u64,
     /// Bytes that the database may grow to; `None` for as large as the disk.
@@ -98,6 +101,21 @@ pub enum Database {
     Sqlite(PathBuf),
     /// A URL, perhaps with a password.
     Postgres(Secret),
+}
+
+/// Where encrypted attachments are kept, and how much of them.
+#[derive(Debug, Clone)]
+pub struct Blobs {
+    /// A directory; `None` for `blobs` in the data directory.
+    pub place: Option<PathBuf>,
+    /// Bytes that the attachments of one account may take.
+    pub quota: u64,
+}
+
+impl Default for Blobs {
+    fn default() -> Self {
+        Self { place: None, quota: BLOB_QUOTA }
+    }
 }
 
 /// Files of a TLS identity.
@@ -246,6 +264,7 @@ impl Config {
             // A hundred messages a second and a megabyte a second, for ever: more than any person.
             pace: Pace { messages: PerMinute(6_000), kib: PerMinute(64 * 1024) },
             bounds: Bounds::default(),
+            blobs: Blobs::default(),
             mailbox_max: MAILBOX_MESSAGES_MAX,
             database_max: None,
             timing: Timing::default(),

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod administration;
+mod blobs;
 mod bus;
 mod chats;
 mod link;
@@ -17,6 +18,7 @@ use std::pin::Pin;
 
 pub use accounts::{Accounts, Devices};
 pub use administration::{Administration, Figures, Invites};
+pub use blobs::{BlobRecords, Blobs};
 pub use bus::{Bus, Ending, Node, Slot, Taken, Turn};
 pub use chats::Chats;
 pub use link::{AtWork, Attachment, Audience, Connections, Heard, Link, Word};

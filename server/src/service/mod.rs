@@ -3,6 +3,7 @@
 mod admin_token;
 mod administration;
 mod authenticate;
+mod blobs;
 mod chats;
 mod cluster;
 mod connect;
@@ -39,12 +40,13 @@ pub use status::Passed;
 
 use self::pace::Paces;
 use crate::domain::Error;
+use crate::domain::blob::BLOB_QUOTA;
 use crate::domain::invite::Registration;
 use crate::domain::login::LoginKeys;
 use crate::domain::rate::{Buckets, Pace, PerMinute};
 use crate::ports::{
-    Accounts, Administration, Bus, Chats, Clock, Devices, Entropy, Invites, Mailboxes, Passwords, Prekeys, Sessions,
-    Tokens,
+    Accounts, Administration, BlobRecords, Blobs, Bus, Chats, Clock, Devices, Entropy, Invites, Mailboxes, Passwords,
+    Prekeys, Sessions, Tokens,
 };
 
 /// The adapters that the use cases run on.
@@ -62,6 +64,10 @@ pub struct Ports {
     pub prekeys: Arc<dyn Prekeys>,
     /// Their chats.
     pub chats: Arc<dyn Chats>,
+    /// What is known of their attachments.
+    pub blob_records: Arc<dyn BlobRecords>,
+    /// The bytes of those.
+    pub blobs: Arc<dyn Blobs>,
     /// Their mailboxes.
     pub mailboxes: Arc<dyn Mailboxes>,
     /// Their logins.
@@ -91,6 +97,7 @@ pub struct Relay {
     ports: Ports,
     keys: RelayKeys,
     turns: connect::Turns,
+    blob_quota: u64,
     /// How often each device may whisper.
     whispers: Mutex<Buckets<DeviceId>>,
     registration: Registration,
@@ -111,7 +118,8 @@ impl Relay {
         let most = PerMinute(u32::MAX);
         let paces = Paces::new(Pace { messages: most, kib: most });
         let (turns, started) = (connect::Turns::default(), ports.clock.now());
-        Self { ports, keys, turns, whispers, registration: Registration::Open, started, paces }
+        let (registration, blob_quota) = (Registration::Open, BLOB_QUOTA);
+        Self { ports, keys, turns, whispers, registration, started, paces, blob_quota }
     }
 
     /// The same relay with another rule for who may register.
@@ -124,6 +132,13 @@ impl Relay {
     #[must_use]
     pub fn paced(self, pace: Pace) -> Self {
         Self { paces: Paces::new(pace), ..self }
+    }
+
+    /// Lets the attachments of an account take so many bytes at once.
+    #[must_use]
+    pub fn with_blob_quota(mut self, bytes: u64) -> Self {
+        self.blob_quota = bytes;
+        self
     }
 
     /// What `GET /.well-known/susurro` says.

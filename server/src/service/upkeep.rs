@@ -14,10 +14,11 @@ impl Relay {
             let now = self.now();
             let messages = self.ports.mailboxes.expire(now, BATCH).await;
             let sessions = self.ports.sessions.expire(now, BATCH).await;
-            match (messages, sessions) {
-                (Ok(0), Ok(0)) => return gone,
-                (Ok(messages), Ok(sessions)) => gone += messages + sessions,
-                (Err(error), _) | (_, Err(error)) => {
+            let blobs = self.tidy_blobs().await;
+            match (messages, sessions, blobs) {
+                (Ok(0), Ok(0), Ok(0)) => return gone,
+                (Ok(messages), Ok(sessions), Ok(blobs)) => gone += messages + sessions + blobs,
+                (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
                     tracing::warn!(%error, "could not tidy up, will try again");
                     return gone;
                 }

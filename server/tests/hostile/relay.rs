@@ -232,6 +232,8 @@ impl World {
             devices: store.clone(),
             prekeys: store.clone(),
             chats: store.clone(),
+            blob_records: store.clone(),
+            blobs: store.clone(),
             mailboxes: store.clone(),
             sessions: store,
             bus,

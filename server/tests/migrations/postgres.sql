@@ -5,6 +5,7 @@ INSERT INTO devices (device, account, certificate) VALUES (decode(repeat('00', 1
 INSERT INTO mailboxes SELECT number, 5, 1 FROM devices;
 INSERT INTO messages SELECT number, 5, decode(repeat('00', 16), 'hex'), decode(repeat('00', 16), 'hex'), number, 1, 1, '\x00' FROM devices;
 INSERT INTO sent SELECT number, decode(repeat('00', 16), 'hex'), decode(repeat('00', 32), 'hex'), 1 FROM devices;
+INSERT INTO blobs VALUES (decode(repeat('00', 16), 'hex'), decode(repeat('00', 16), 'hex'), 5, 5, 1, 1);
 INSERT INTO chats VALUES (decode(repeat('00', 16), 'hex'), 1, 2, 1, 3600, decode(repeat('00', 16), 'hex'), 1);
 INSERT INTO chat_members VALUES (decode(repeat('00', 16), 'hex'), decode(repeat('00', 16), 'hex'), 1);
 INSERT INTO prekeys SELECT number, 0, 1, decode(repeat('00', 32), 'hex'), NULL FROM devices;

@@ -26,7 +26,7 @@ enum For {
 use For::{Accounts, Admins, Everybody, Members};
 
 /// Every route. A body that is refused for its contents is let in all the same, and changes nothing.
-const ROUTES: [(&str, &str, For); 39] = [
+const ROUTES: [(&str, &str, For); 44] = [
     ("GET", "/.well-known/susurro", Everybody),
     ("GET", "/healthz", Everybody),
     ("GET", "/readyz", Everybody),
@@ -65,6 +65,11 @@ const ROUTES: [(&str, &str, For); 39] = [
     ("GET", "/admin/invites", Admins),
     ("POST", "/admin/invites", Admins),
     ("DELETE", "/admin/invites/{invite}", Admins),
+    ("POST", "/blobs", Accounts),
+    ("PUT", "/blobs/{blob}", Accounts),
+    ("HEAD", "/blobs/{blob}", Accounts),
+    ("GET", "/blobs/{blob}", Accounts),
+    ("DELETE", "/blobs/{blob}", Accounts),
     ("POST", "/auth/logout", Accounts),
 ];
 
@@ -126,8 +131,10 @@ impl World {
         let path = path
             .replace("{name}", if method == "DELETE" { "nobody" } else { "alice" })
             .replace("{chat}", &self.chat.to_string())
+            .replace("{blob}", &"0".repeat(32))
             .replace("{invite}", "0000000000000000");
-        let method: Method = method.parse().unwrap();
+        // The answer to a HEAD says no code: it is that of the GET.
+        let method: Method = if method == "HEAD" { Method::GET } else { method.parse().unwrap() };
         let has_body = method != Method::GET;
         let mut request = reqwest::Client::new().request(method, format!("{}{path}", self.relay.running.url()));
         if has_body {

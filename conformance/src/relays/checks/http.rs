@@ -88,6 +88,7 @@ fn bodied(relay: &Ground, token: &str, chat: &str) -> Vec<(String, RequestBuilde
         (Method::POST, &messages),
         (Method::POST, &acknowledged),
         (Method::PATCH, &config),
+        (Method::POST, "/blobs"),
     ];
     let request = |(method, path): (Method, &str)| (path.to_owned(), relay.request(method, path).bearer_auth(token));
     routes.into_iter().map(request).collect()

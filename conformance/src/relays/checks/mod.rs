@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod blobs;
 mod bytes;
 mod chats;
 mod config;
@@ -45,6 +46,7 @@ pub fn all() -> Vec<Check<Ground>> {
         accounts::checks(),
         administration::checks(),
         config::checks(),
+        blobs::checks(),
         rates::checks(),
     ]
     .into_iter()

@@ -368,7 +368,8 @@ fn requests(maker: &mut Maker) {
         let name = dashed(structure);
         let members = value.as_object().cloned().unwrap_or_default();
         for member in members.keys() {
-            let optional = matches!(member.as_str(), "devices" | "time_to_live" | "suite" | "disappear_after");
+            let optional =
+                matches!(member.as_str(), "devices" | "time_to_live" | "suite" | "disappear_after" | "expires_after");
             let part = member.replace('_', "-");
             if !optional {
                 let mut short = members.clone();

@@ -194,6 +194,7 @@ pub(super) fn bodies() -> Vec<(&'static str, Value)> {
         ),
         ("AcknowledgeMessages", json!({ "up_to": 300, "proof": base64(&random.bytes::<64>()) })),
         ("ConfigureChat", json!({ "version": 3, "suite": 1, "disappear_after": 86_400 })),
+        ("NewBlob", json!({ "blob": id(random), "size": 104_883_216, "expires_after": 86_400 })),
     ]
 }
 

@@ -86,6 +86,8 @@ const JSON_STRUCTURES: &[(&str, Reread)] = json_structures!(
     PostedMessage,
     AcknowledgeMessages,
     ConfigureChat,
+    NewBlob,
+    BlobState,
 );
 
 /// The entry of a table that has the name of `structure`.

@@ -97,8 +97,10 @@ pub(super) fn status(code: ErrorCode) -> Option<StatusCode> {
         | C::AccountExists
         | C::StaleDeviceList
         | C::MessageIdReused
-        | C::ConfigConflict => StatusCode::CONFLICT,
-        C::FrameTooLarge | C::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        | C::ConfigConflict
+        | C::BlobConflict => StatusCode::CONFLICT,
+        C::FrameTooLarge | C::TooLarge | C::BlobQuota => StatusCode::PAYLOAD_TOO_LARGE,
+        C::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
         C::InvalidDeviceList | C::InvalidPrekeys => StatusCode::UNPROCESSABLE_ENTITY,
         C::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         C::Internal => StatusCode::INTERNAL_SERVER_ERROR,

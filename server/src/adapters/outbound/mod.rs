@@ -2,6 +2,7 @@
 
 pub mod argon2;
 pub mod bus;
+pub mod directory;
 pub mod jwt;
 pub mod memory;
 pub mod postgres;

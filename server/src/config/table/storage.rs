@@ -90,5 +90,25 @@ pub(super) static GROUP: Group = Group {
                 Ok(())
             },
         },
+        Setting {
+            name: "blobs",
+            kind: Kind::Text("DIR"),
+            default: Preset::Unset { meaning: "DATA-DIR/blobs", example: "/var/lib/susurro/blobs" },
+            help: "Directory of encrypted attachments.",
+            set: |config, text| {
+                config.blobs.place = Some(text.into());
+                Ok(())
+            },
+        },
+        Setting {
+            name: "blob-quota-mib",
+            kind: Kind::Number("MIB"),
+            default: Preset::Is("1024"),
+            help: "Mebibytes that the attachments of one account may take at once; 0 for none.",
+            set: |config, text| {
+                config.blobs.quota = at_least::<u64>(text, 0)?.saturating_mul(1024 * 1024);
+                Ok(())
+            },
+        },
     ],
 };

@@ -2,6 +2,7 @@
 
 mod admin;
 mod auth;
+mod blobs;
 mod chats;
 mod description;
 mod extract;
@@ -73,6 +74,8 @@ pub fn router(relay: Arc<Relay>, limits: Limits, rates: Arc<dyn Rates>) -> OpenA
         .routes(routes!(keys::count))
         .routes(routes!(keys::claim))
         .routes(routes!(chats::list, chats::open))
+        .routes(routes!(blobs::begin_blob))
+        .routes(routes!(blobs::head_blob, blobs::read_blob, blobs::put_blob, blobs::delete_blob))
         .routes(routes!(chats::get, chats::leave))
         .routes(routes!(chats::configure))
         .routes(routes!(chats::messages, chats::send))

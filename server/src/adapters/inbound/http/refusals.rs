@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use susurro_protocol::ErrorCode::{
-    self, AccountDisabled, AccountExists, BadSignature, ConfigConflict, Forbidden, IdleTimeout, Internal,
-    InvalidCredentials, InvalidDeviceList, InvalidInvite, InvalidName, InvalidPrekeys, InvalidRequest, MailboxFull,
-    MessageIdReused, NameTaken, NotFound, RateLimited, RegistrationClosed, StaleDeviceList, StaleNonce,
-    StorageUnavailable, TokenExpired, TokenRevoked, TooLarge, Unauthenticated, UnknownChat, UnknownDevice,
-    UnsupportedVersion,
+    self, AccountDisabled, AccountExists, BadSignature, BlobConflict, BlobQuota, ConfigConflict, Forbidden,
+    IdleTimeout, Internal, InvalidCredentials, InvalidDeviceList, InvalidInvite, InvalidName, InvalidPrekeys,
+    InvalidRequest, MailboxFull, MessageIdReused, NameTaken, NotFound, RangeNotSatisfiable, RateLimited,
+    RegistrationClosed, StaleDeviceList, StaleNonce, StorageUnavailable, TokenExpired, TokenRevoked, TooLarge,
+    Unauthenticated, UnknownChat, UnknownDevice, UnsupportedVersion,
 };
 use susurro_protocol::rest::Problem;
 use utoipa::openapi::header::{Header, HeaderBuilder};
@@ -80,6 +80,14 @@ refusals! {
     AdminSought: COUNTED, STORE, TOKEN, &[NotFound, Forbidden];
     /// Requests of an account with a query string.
     Found: COUNTED, STORE, TOKEN, &[InvalidRequest];
+    /// `POST /blobs`.
+    BeginBlob: COUNTED, STORE, TOKEN, BODY, &[BlobConflict, BlobQuota];
+    /// `PUT /blobs/{blob}`.
+    PutBlob: COUNTED, STORE, TOKEN, BODY, &[NotFound, BlobConflict];
+    /// `GET /blobs/{blob}`.
+    ReadBlob: COUNTED, STORE, TOKEN, &[NotFound, RangeNotSatisfiable];
+    /// `HEAD` and `DELETE /blobs/{blob}`.
+    Blob: COUNTED, STORE, TOKEN, &[NotFound];
     /// `GET` and `DELETE /chats/{chat}`.
     Chat: COUNTED, STORE, TOKEN, &[NotFound];
     /// Requests of an account for something that may not be there.

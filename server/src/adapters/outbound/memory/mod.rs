@@ -1,18 +1,21 @@
 //! Everything in memory: the store of tests, under the same contract as the one on disk.
 
 mod administration;
+mod blobs;
 mod device_list;
 mod mailboxes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use susurro_protocol::keys::DeviceList;
 use susurro_protocol::rest::{ChatConfig, KeyCount, SignedText};
-use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MessageId, PrekeyId};
+use susurro_protocol::{AccountId, AccountName, BlobId, ChatId, DeviceId, ErrorCode, MessageId, PrekeyId};
 
 use crate::domain::Error;
 use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList};
+use crate::domain::blob::BlobRecord;
 use crate::domain::invite::{Invite, InviteHash};
 use crate::domain::message::{ChatRecord, Member, Roster, Waiting};
 use crate::domain::prekey::{self, Item, Known};
@@ -33,6 +36,8 @@ struct State {
     mailboxes: HashMap<DeviceId, Mailbox>,
     sent: HashMap<(DeviceId, MessageId), ([u8; 32], u64)>,
     chats: BTreeMap<ChatId, KeptChat>,
+    blobs: HashMap<BlobId, BlobRecord>,
+    chunks: HashMap<(BlobId, u32), Bytes>,
     prekeys: HashMap<DeviceId, Keys>,
     families: HashMap<FamilyId, Family>,
     refresh_tokens: HashMap<RefreshHash, (FamilyId, bool, u64)>,

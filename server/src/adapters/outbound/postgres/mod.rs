@@ -14,6 +14,7 @@
 mod accounts;
 mod administration;
 mod backup;
+mod blobs;
 mod chats;
 mod deposit;
 mod device_list;

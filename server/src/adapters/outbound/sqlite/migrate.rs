@@ -38,6 +38,7 @@ fn migrator() -> Migrator {
         2 "0002_refresh_grace";
         3 "0003_accounts";
         4 "0004_chats";
+        5 "0005_blobs";
         7 "0007_device_lists";
     })
 }

@@ -1,0 +1,2 @@
+DROP TRIGGER blobs_of_gone;
+DROP TABLE blobs;
