@@ -1,10 +1,11 @@
 //! Searches bytes for what must not be in them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use memchr::memmem;
 
 /// Something that only the people themselves may ever see.
 #[derive(Clone)]
@@ -34,41 +35,83 @@ impl Marker {
         }
         Self { name: name.into(), needles }
     }
+}
 
-    /// How it stands in `bytes`, when it does.
+/// Markers that are looked for all at once: as long as it takes to read, however many there are.
+pub struct Markers {
+    names: Vec<String>,
+    /// Of each needle: whose it is, and in what form.
+    needles: Vec<(usize, &'static str)>,
+    automaton: AhoCorasick,
+}
+
+impl Markers {
+    /// All of these.
+    ///
+    /// # Panics
+    ///
+    /// When they are more than an automaton can hold, which is beyond any test.
     #[must_use]
-    pub fn found_in(&self, bytes: &[u8]) -> Option<&'static str> {
-        self.needles.iter().find(|(_, needle)| memmem::find(bytes, needle).is_some()).map(|(form, _)| *form)
+    #[expect(clippy::expect_used, reason = "a test cannot go on without what it looks for")]
+    pub fn of(markers: &[Marker]) -> Self {
+        let of_each =
+            |(number, marker): (usize, &Marker)| marker.needles.iter().map(|(form, _)| (number, *form)).collect();
+        let needles: Vec<(usize, &str)> = markers.iter().enumerate().flat_map::<Vec<_>, _>(of_each).collect();
+        let patterns = markers.iter().flat_map(|marker| marker.needles.iter().map(|(_, needle)| needle));
+        let automaton = AhoCorasick::new(patterns).expect("an automaton of the markers");
+        Self { names: markers.iter().map(|marker| marker.name.clone()).collect(), needles, automaton }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Every marker in `bytes`, as lines of a report: once, in the form that ends first.
+    #[must_use]
+    pub fn leaks(&self, place: &str, bytes: &[u8]) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let found = self
+            .automaton
+            .find_overlapping_iter(bytes)
+            .filter_map(|found| self.needles.get(found.pattern().as_usize()));
+        let first: Vec<_> = found.filter(|(marker, _)| seen.insert(*marker)).collect();
+        let name = |marker: usize| self.names.get(marker).map_or("?", String::as_str);
+        first.into_iter().map(|(marker, form)| format!("{place}: {} as {form}", name(*marker))).collect()
+    }
+
+    /// Every marker in every file below `folder` (or in the one file), as lines of a report, with the
+    /// number of bytes that were searched.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read.
+    pub fn leaks_below(&self, folder: &Path) -> std::io::Result<(Vec<String>, usize)> {
+        if folder.is_file() {
+            let bytes = std::fs::read(folder)?;
+            return Ok((self.leaks(&folder.display().to_string(), &bytes), bytes.len()));
+        }
+        let mut found = (Vec::new(), 0);
+        for entry in std::fs::read_dir(folder)? {
+            let (lines, bytes) = self.leaks_below(&entry?.path())?;
+            found.0.extend(lines);
+            found.1 += bytes;
+        }
+        Ok(found)
     }
 }
 
 /// Every marker in `bytes`, as lines of a report.
 #[must_use]
 pub fn leaks(place: &str, bytes: &[u8], markers: &[Marker]) -> Vec<String> {
-    markers
-        .iter()
-        .filter_map(|marker| marker.found_in(bytes).map(|form| format!("{place}: {} as {form}", marker.name)))
-        .collect()
-}
-
-/// Every marker in every file below `folder` (or in the one file), as lines of a report, with the
-/// number of bytes that were searched.
-///
-/// # Errors
-///
-/// When a file cannot be read.
-pub fn leaks_below(folder: &Path, markers: &[Marker]) -> std::io::Result<(Vec<String>, usize)> {
-    if folder.is_file() {
-        let bytes = std::fs::read(folder)?;
-        return Ok((leaks(&folder.display().to_string(), &bytes, markers), bytes.len()));
-    }
-    let mut found = (Vec::new(), 0);
-    for entry in std::fs::read_dir(folder)? {
-        let (lines, bytes) = leaks_below(&entry?.path(), markers)?;
-        found.0.extend(lines);
-        found.1 += bytes;
-    }
-    Ok(found)
+    Markers::of(markers).leaks(place, bytes)
 }
 
 #[cfg(test)]
@@ -78,14 +121,17 @@ mod tests {
     #[test]
     fn a_marker_is_found_in_every_form_and_at_every_place() {
         let secret = b"the quick brown fox";
-        let marker = Marker::new("secret", secret);
-        assert_eq!(marker.found_in(b"nothing of the kind"), None);
-        assert_eq!(marker.found_in(b"__the quick brown fox__"), Some("raw"));
-        assert_eq!(marker.found_in(hex::encode(secret).as_bytes()), Some("hex"));
+        let other = Marker::new("other", b"jumps over the lazy dog");
+        let markers = Markers::of(&[other, Marker::new("secret", secret)]);
+        let found = |bytes: &[u8]| markers.leaks("there", bytes);
+        assert_eq!(found(b"nothing of the kind"), [""; 0]);
+        assert_eq!(found(b"__the quick brown fox__the quick brown fox"), ["there: secret as raw"]);
+        assert_eq!(found(hex::encode(secret).as_bytes()), ["there: secret as hex"]);
+        assert_eq!(found(b"the quick brown fox jumps over the lazy dog").len(), 2);
         for before in 0..7 {
             let longer = [&b"0123456"[..before], secret, b"tail"].concat();
-            assert!(marker.found_in(STANDARD_NO_PAD.encode(&longer).as_bytes()).is_some(), "{before}");
-            assert!(marker.found_in(URL_SAFE_NO_PAD.encode(&longer).as_bytes()).is_some(), "{before}");
+            assert_eq!(found(STANDARD_NO_PAD.encode(&longer).as_bytes()), ["there: secret as base64"], "{before}");
+            assert_eq!(found(URL_SAFE_NO_PAD.encode(&longer).as_bytes()).len(), 1, "{before}");
         }
     }
 }

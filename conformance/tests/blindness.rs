@@ -4,13 +4,102 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test stops where it fails")]
 
+use std::path::Path;
+
 use susurro_client_core::crypto::unwrap_database_key;
 use susurro_client_core::store::port::Snapshot;
 use susurro_client_core::store::{DatabaseKey, Directory, Store};
+use susurro_conformance::binaries;
 use susurro_conformance::command::Person;
 use susurro_conformance::relay::{Relay, log_of};
-use susurro_conformance::search::{Marker, leaks, leaks_below};
-use susurro_conformance::wire::Wire;
+use susurro_conformance::search::{Marker, Markers};
+use susurro_conformance::wire::{Recording, Wire};
+use xtask::services::{self, Redis};
+
+/// What two people say to each other, each over a relay that the other need not know.
+struct Talk {
+    alice: Person,
+    bob: Person,
+    texts: Vec<String>,
+}
+
+impl Talk {
+    fn new(folder: &Path) -> Self {
+        let texts = (0..6).map(|n| format!("a text that only two people know, number {n}")).collect();
+        Self { alice: Person::new(folder, "alice"), bob: Person::new(folder, "bob"), texts }
+    }
+
+    fn play(&self, url_of_alice: &str, url_of_bob: &str) {
+        let Self { alice, bob, texts } = self;
+        for (person, url, name) in [(alice, url_of_alice, "alice"), (bob, url_of_bob, "bob")] {
+            run(person, &["register", "--relay", url, "--name", name]);
+        }
+        // Bob is not there: these wait in the relay's database and its log.
+        run(alice, &["send", "bob", &texts[0]]);
+        run(alice, &["send", "bob", &texts[1]]);
+        run(bob, &["recv", "--count", "2", "--timeout", "60"]);
+        run(bob, &["send", "alice", &texts[2]]);
+        run(bob, &["send", "alice", &texts[3]]);
+        run(alice, &["recv", "--count", "2", "--timeout", "60"]);
+        run(alice, &["send", "bob", &texts[4]]);
+        run(alice, &["send", "bob", &texts[5]]);
+    }
+
+    /// Everything that only the two may ever see.
+    async fn secrets(&self) -> Markers {
+        let mut secrets = Vec::new();
+        for (text, number) in self.texts.iter().zip(0..) {
+            secrets.push(Marker::new(format!("text {number}"), text.as_bytes()));
+        }
+        for (person, name) in [(&self.alice, "alice"), (&self.bob, "bob")] {
+            secrets.push(Marker::new(format!("password of {name}"), person.password.as_bytes()));
+            secrets.push(Marker::new(format!("passphrase of {name}"), person.passphrase.as_bytes()));
+            let state = snapshot(person).await;
+            secrets.extend(private_keys(name, &state));
+        }
+        assert!(secrets.len() > 4 * 100, "all prekeys are searched for: {}", secrets.len());
+        Markers::of(&secrets)
+    }
+}
+
+/// What was searched so far, and what was found in it.
+struct Search {
+    secrets: Markers,
+    found: Vec<String>,
+    bytes: usize,
+}
+
+impl Search {
+    fn bytes(&mut self, place: &str, bytes: &[u8]) {
+        self.found.extend(self.secrets.leaks(place, bytes));
+        self.bytes += bytes.len();
+    }
+
+    fn below(&mut self, path: &Path) {
+        let (found, bytes) = self.secrets.leaks_below(path).unwrap();
+        self.found.extend(found);
+        self.bytes += bytes;
+    }
+
+    fn wire(&mut self, what: &str, wire: &Wire) {
+        for (number, recording) in wire.recordings().iter().enumerate() {
+            self.bytes(&format!("connection {number} to {what}"), &recording.unmasked());
+            self.bytes(&format!("connection {number} from {what}"), &recording.to_client);
+        }
+    }
+
+    /// The log of a relay, which has to be as loud as it can be.
+    fn log(&mut self, data: &Path) {
+        let log = std::fs::read_to_string(log_of(data)).unwrap();
+        assert!(log.contains("TRACE") && log.contains("stored"), "the relay logs all that it can");
+        self.bytes("the log", log.as_bytes());
+    }
+
+    fn end(self) {
+        eprintln!("searched {} bytes for {} secrets", self.bytes, self.secrets.len());
+        assert!(self.found.is_empty(), "{:#?}", self.found);
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_secret_reaches_the_relay_and_nothing_readable_lies_in_a_profile() {
@@ -18,70 +107,91 @@ async fn nothing_secret_reaches_the_relay_and_nothing_readable_lies_in_a_profile
     let data = folder.path().join("relay");
     let relay = Relay::start(&data, "127.0.0.1:0", &[]).unwrap();
     let wire = Wire::to(relay.address().to_owned()).await.unwrap();
-    let url = wire.url();
-    let (alice, bob) = (Person::new(folder.path(), "alice"), Person::new(folder.path(), "bob"));
-    let texts: Vec<String> = (0..6).map(|n| format!("a text that only two people know, number {n}")).collect();
+    let talk = Talk::new(folder.path());
+    tokio::task::block_in_place(|| talk.play(&wire.url(), &wire.url()));
 
-    let people = (alice.clone(), bob.clone(), texts.clone());
-    let before = tokio::task::spawn_blocking(move || {
-        let (alice, bob, texts) = people;
-        for (person, name) in [(&alice, "alice"), (&bob, "bob")] {
-            run(person, &["register", "--relay", &url, "--name", name]);
-        }
-        // Bob is not there: these wait in the relay's database and its WAL.
-        run(&alice, &["send", "bob", &texts[0]]);
-        run(&alice, &["send", "bob", &texts[1]]);
-        run(&bob, &["recv", "--count", "2", "--timeout", "60"]);
-        run(&bob, &["send", "alice", &texts[2]]);
-        run(&bob, &["send", "alice", &texts[3]]);
-        run(&alice, &["recv", "--count", "2", "--timeout", "60"]);
-        run(&alice, &["send", "bob", &texts[4]]);
-        run(&alice, &["send", "bob", &texts[5]]);
-    })
-    .await;
-    before.unwrap();
-
-    let mut readable = Vec::new();
-    let mut keys = Vec::new();
-    for (text, number) in texts.iter().zip(0..) {
-        readable.push(Marker::new(format!("text {number}"), text.as_bytes()));
-    }
-    for (person, name) in [(&alice, "alice"), (&bob, "bob")] {
-        readable.push(Marker::new(format!("password of {name}"), person.password.as_bytes()));
-        readable.push(Marker::new(format!("passphrase of {name}"), person.passphrase.as_bytes()));
-        let state = snapshot(person).await;
-        keys.extend(private_keys(name, &state));
-    }
-    assert!(keys.len() > 4 * 100, "all prekeys are searched for: {}", keys.len());
-
-    let everything: Vec<_> = readable.iter().chain(&keys).cloned().collect();
-    let (mut found, mut searched) = leaks_below(&data, &everything).unwrap();
-    let (in_log, log_bytes) = leaks_below(&log_of(&data), &everything).unwrap();
-    let log = std::fs::read_to_string(log_of(&data)).unwrap();
-    assert!(log.contains("TRACE") && log.contains("stored"), "the relay logs all that it can");
-    found.extend(in_log);
-    searched += log_bytes;
-    for (number, recording) in wire.recordings().iter().enumerate() {
-        for (place, bytes) in [("to the relay", recording.unmasked()), ("to a client", recording.to_client.clone())] {
-            found.extend(leaks(&format!("connection {number} {place}"), &bytes, &everything));
-            searched += bytes.len();
-        }
-    }
+    let mut search = Search { secrets: talk.secrets().await, found: Vec::new(), bytes: 0 };
+    search.below(&data);
+    search.log(&data);
+    search.wire("the relay", &wire);
     // The wire was really read: a name, which the relay may know, is found on it.
-    let name = Marker::new("name", b"\"username\":\"alice\"");
-    let seen = |r: &susurro_conformance::wire::Recording| name.found_in(&r.unmasked()).is_some();
-    assert!(wire.recordings().iter().any(seen));
+    let name = Markers::of(&[Marker::new("name", b"\"username\":\"alice\"")]);
+    assert!(wire.recordings().iter().any(|recording| !name.leaks("", &recording.unmasked()).is_empty()));
     let upgraded = wire.recordings().iter().filter(|r| r.to_relay.starts_with(b"GET /ws")).count();
     assert!(upgraded >= 6, "WebSocket traffic was recorded: {upgraded}");
 
     // A profile is encrypted at rest: neither texts nor keys lie in it as they are.
-    for person in [&alice, &bob] {
-        let (in_profile, bytes) = leaks_below(&person.profile, &everything).unwrap();
-        found.extend(in_profile);
-        searched += bytes;
+    for person in [&talk.alice, &talk.bob] {
+        search.below(&person.profile);
     }
-    eprintln!("searched {searched} bytes for {} secrets", everything.len());
-    assert!(found.is_empty(), "{found:#?}");
+    search.end();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_secret_reaches_postgresql_redis_metrics_or_a_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, redis) = (services::database().unwrap(), Redis::start().unwrap());
+    let to_database = Wire::to(place(&database.url())).await.unwrap();
+    let to_redis = Wire::to(place(&redis.url())).await.unwrap();
+    // Past the wire, which has to be readable: encrypted, it would show nothing.
+    let recorded = database.url().replace(&place(&database.url()), place(&to_database.url()).as_str());
+    let environment = [
+        ("SUSURRO_DATABASE", format!("{recorded}?sslmode=disable")),
+        ("SUSURRO_REDIS", format!("redis://{}", place(&to_redis.url()))),
+        ("SUSURRO_METRICS_LISTEN", "127.0.0.1:0".to_owned()),
+        ("SUSURRO_SECRETS_DIR", folder.path().join("secrets").display().to_string()),
+    ];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let program = binaries::relay().unwrap();
+    let start = |data: &Path| Relay::start_program(&program, data, "127.0.0.1:0", &[], &environment).unwrap();
+    let (one, other) = (folder.path().join("one/data"), folder.path().join("other/data"));
+    let nodes = [&one, &other].map(|data| {
+        std::fs::create_dir_all(data.parent().unwrap()).unwrap();
+        start(data)
+    });
+    let talk = Talk::new(folder.path());
+    tokio::task::block_in_place(|| talk.play(nodes[0].url(), nodes[1].url()));
+    let backup = folder.path().join("backup");
+    let mut command = std::process::Command::new(&program);
+    command.arg("backup").arg("--data-dir").arg(&one).arg(&backup).envs(environment);
+    let made = command.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+
+    let mut search = Search { secrets: talk.secrets().await, found: Vec::new(), bytes: 0 };
+    search.wire("PostgreSQL", &to_database);
+    search.wire("Redis", &to_redis);
+    search.below(&backup);
+    for data in [&one, &other] {
+        search.below(data);
+        search.log(data);
+        search.bytes("the metrics", scraped(data).await.as_bytes());
+    }
+    // Each was really read: what it may know is found in it.
+    let known = |what: &[u8], bytes: &[u8]| !Markers::of(&[Marker::new("known", what)]).leaks("", bytes).is_empty();
+    let stored = |r: &Recording| known(b"INSERT INTO messages", &r.to_relay);
+    assert!(to_database.recordings().iter().any(stored), "the statements were recorded");
+    assert!(to_redis.recordings().iter().any(|r| known(b"SPUBLISH", &r.to_relay) || known(b"spublish", &r.to_relay)));
+    let of_accounts = std::fs::read_dir(&backup).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    assert!(of_accounts.into_iter().any(|bytes| known(b"argon2id", &bytes)), "the tables are in the backup");
+    search.end();
+}
+
+/// Host and port of a URL.
+fn place(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap().to_owned()
+}
+
+/// The metrics of the relay on this folder, whose log says where they are.
+async fn scraped(data: &Path) -> String {
+    let log = std::fs::read_to_string(log_of(data)).unwrap();
+    let line = log.lines().find(|line| line.contains("metrics are given out")).unwrap();
+    let (_, address) = line.rsplit_once("addr=").unwrap();
+    let address: String = address.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
+    let metrics = reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("susurro_messages_stored_total"));
+    metrics
 }
 
 fn run(person: &Person, args: &[&str]) {

@@ -92,7 +92,7 @@ fn there_are_as_many_refusals_and_transcripts_as_promised() {
     let runs = cases.iter().filter(|case| case.op == "ratchet.run");
     let steps = runs.flat_map(|case| case.input["steps"].as_array().unwrap().iter());
     let kinds: BTreeSet<_> = steps.map(|step| step["do"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(kinds, ["hear", "receive", "send", "start", "whisper"].map(str::to_owned).into());
+    assert_eq!(kinds, ["hear", "lose", "receive", "send", "start", "whisper"].map(str::to_owned).into());
 }
 
 /// Another value in the first place where there is one.

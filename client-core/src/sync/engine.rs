@@ -136,10 +136,15 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// Whether nothing is left to do before somebody writes: connected, the mailbox drained,
-    /// everything sent that may be sent, and prekeys published so that others can begin.
+    /// everything sent that may be sent, prekeys published so that others can begin, and what was
+    /// asked about people answered.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.is_drained() && self.inbox.held.is_empty() && !self.has_sendable() && !self.has_publishable()
+        self.is_drained()
+            && self.inbox.held.is_empty()
+            && !self.has_sendable()
+            && !self.has_publishable()
+            && !self.is_asking_about_people()
     }
 
     fn command(&mut self, command: Command) {

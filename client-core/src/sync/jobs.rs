@@ -87,6 +87,11 @@ impl Jobs {
         self.states.insert(job, JobState { running: false, attempts: attempts + 1, retry_at: until });
     }
 
+    /// Whether a request of this kind is on its way.
+    pub(super) fn runs(&self, kind: impl Fn(&Job) -> bool) -> bool {
+        self.states.iter().any(|(job, state)| state.running && kind(job))
+    }
+
     pub(super) fn next_wake(&self, now: u64) -> Option<u64> {
         self.states.values().filter(|state| !state.running && state.retry_at > now).map(|state| state.retry_at).min()
     }

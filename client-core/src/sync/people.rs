@@ -113,6 +113,12 @@ impl<R: CryptoRng> Engine<R> {
         }
     }
 
+    /// Whether a device list or a chat is being asked for at this moment. One that the relay did not
+    /// give and that is asked for again later does not count: nobody has to wait for it.
+    pub(super) fn is_asking_about_people(&self) -> bool {
+        self.jobs.runs(|job| matches!(job, Job::Devices(_) | Job::OpenChat(_)))
+    }
+
     /// Asks for whatever is missing.
     pub(super) fn look_after_people(&mut self) {
         let mut jobs: Vec<_> = self.people.refetch.iter().cloned().map(Job::Devices).collect();

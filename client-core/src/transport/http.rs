@@ -6,6 +6,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use susurro_protocol::limits::REST_BODY_MAX;
+use susurro_protocol::objects::Objects;
 use susurro_protocol::rest::{
     AuthParams, ChangePassword, ClaimRequest, DeleteMe, LoginRequest, OpenChat, Page, Problem, RefreshRequest,
     RegisterRequest, RelayInfo, TokenResponse, UserEntry,
@@ -212,8 +213,7 @@ impl Http {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, token: Option<&Token>) -> Result<T, TransportError> {
-        let body = self.answer(self.request(Method::GET, path, token)).await?;
-        serde_json::from_slice(&body).map_err(|_| TransportError::NotARelay)
+        parsed(&self.answer(self.request(Method::GET, path, token)).await?)
     }
 
     async fn send<T: DeserializeOwned>(
@@ -223,8 +223,7 @@ impl Http {
         token: Option<&Token>,
         body: &impl Serialize,
     ) -> Result<T, TransportError> {
-        let body = self.answer(self.request(method, path, token).json(body)).await?;
-        serde_json::from_slice(&body).map_err(|_| TransportError::NotARelay)
+        parsed(&self.answer(self.request(method, path, token).json(body)).await?)
     }
 
     fn request(&self, method: Method, path: &str, token: Option<&Token>) -> RequestBuilder {
@@ -248,7 +247,7 @@ impl Http {
 
 /// What an answer that is no success means.
 pub(super) fn refusal(status: StatusCode, problem: bool, body: &[u8], retry_after: Option<u64>) -> TransportError {
-    if problem && let Ok(problem) = serde_json::from_slice::<Problem>(body) {
+    if problem && let Ok(problem) = parsed::<Problem>(body) {
         return TransportError::Refused { code: problem.code, retry_after };
     }
     match status {
@@ -304,5 +303,28 @@ pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> TransportError
                 None => return TransportError::Unreachable(cause.to_string()),
             },
         };
+    }
+}
+
+/// An answer of its structure (ENC-8): what is not, no relay has said.
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, TransportError> {
+    serde_json::from_slice(body).map(|Objects(answer)| answer).map_err(|_| TransportError::NotARelay)
+}
+
+#[cfg(test)]
+mod tests {
+    use susurro_protocol::rest::{Page, UserEntry};
+
+    use super::*;
+
+    #[test]
+    fn an_array_of_the_members_is_no_answer() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let page = |text: &str| parsed::<Page<UserEntry>>(text.as_bytes()).map(|page| page.items.len());
+        let whole = format!(r#"{{"items":[{{"account":"{id}","name":"bob","display_name":null}}],"next":null}}"#);
+        assert_eq!(page(&whole), Ok(1));
+        assert_eq!(page("[[],null]"), Err(TransportError::NotARelay));
+        let inner = format!(r#"{{"items":[["{id}","bob",null]],"next":null}}"#);
+        assert_eq!(page(&inner), Err(TransportError::NotARelay));
     }
 }

@@ -356,6 +356,13 @@ fn the_engine_says_when_it_is_settled() {
     alice.exchange();
     assert!(alice.engine.is_settled());
     assert!(alice.events.contains(&ClientEvent::Queued(0)));
+
+    // Who would end now would not hear of a changed device list.
+    let changed = alice.relay.new_list(&people()[1], alice.now);
+    alice.hear(changed);
+    assert!(!alice.engine.is_settled());
+    alice.exchange();
+    assert!(alice.engine.is_settled());
 }
 
 #[test]

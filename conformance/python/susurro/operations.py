@@ -554,6 +554,11 @@ def _step(people: dict[str, _Person], step: SimpleNamespace, now: int) -> dict:
             raise Refused("internal", "a ratchet key is given exactly where a sending chain begins")
         envelope = session.encrypt(unhex(step.content), unhex(step.random), ratchet and unhex(ratchet))
         return {"envelope": envelope, "sends": session.transcript}
+    if step.do == "lose":
+        session = person.with_(people[step.to]).sending
+        for _ in range(step.count):
+            session.encrypt(b"", bytes(24))
+        return {}
     if step.do == "whisper":
         peer, their = person.with_(people[step.to]), people[step.to].certificate
         return {"whisper": peer.whisper(their, unhex(step.chat), unhex(step.signal), unhex(step.random))}

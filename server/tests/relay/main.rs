@@ -21,6 +21,7 @@ mod openapi;
 mod program;
 mod seen;
 mod sockets;
+mod stolen;
 mod storage;
 mod support;
 mod tls;

@@ -396,6 +396,23 @@ fn requests(maker: &mut Maker) {
         let what = "an array in place of an object in a list";
         refuse("post-message/nested-array".into(), &["HTTP-1"], what, "PostMessage", post.to_string());
     }
+    for (structure, value) in answers() {
+        let name = dashed(structure);
+        let members = value.as_object().cloned().unwrap_or_default();
+        let array = Value::Array(members.values().cloned().collect());
+        let what = "an answer that is an array of the members in place of an object";
+        refuse(format!("{name}/array"), &["ENC-8"], what, structure, array.to_string());
+        for member in members.keys() {
+            let part = member.replace('_', "-");
+            let again = format!("{{\"{member}\":{},", members[member]);
+            let text = value.to_string().replacen('{', &again, 1);
+            refuse(format!("{name}/{part}-twice"), &["ENC-8"], "a member twice", structure, text);
+            let mut short = members.clone();
+            short.remove(member);
+            let text = Value::Object(short).to_string();
+            refuse(format!("{name}/without-{part}"), &["ENC-8"], "a member is missing", structure, text);
+        }
+    }
     for (id, what, text) in [
         ("empty", "nothing", ""),
         ("null", "null", "null"),
@@ -440,12 +457,32 @@ fn requests(maker: &mut Maker) {
         ("hexadecimal", "hexadecimal digits: 24 bytes", "0123456789abcdef0123456789abcdef".to_owned()),
         ("one-more", "a character too many: no whole number of bytes", format!("{salt}A")[..21].to_owned()),
         ("short", "15 bytes", salt[..20].to_owned()),
+        // The last of 22 characters has two bits of the sixteenth byte and four that belong to none.
+        ("trailing-bit", "the lowest bit that belongs to no byte is 1", format!("{}B", &salt[..21])),
+        ("trailing-bits", "all bits that belong to no byte are 1", format!("{}P", &salt[..21])),
         ("spaces", "spaces in it", format!("{} {}", &salt[..10], &salt[11..])),
     ] {
         let mut changed = register.clone();
         changed["salt"] = salt.into();
         refuse(format!("register-request/salt-{id}"), &["ENC-7"], what, "RegisterRequest", changed.to_string());
     }
+}
+
+/// Answers of a relay, which a client reads as strictly as the relay reads its requests.
+fn answers() -> [(&'static str, Value); 3] {
+    let digest = susurro_protocol::bytes::to_base64(&[7; 32]);
+    let message = "0123456789abcdef0123456789abcdef";
+    [
+        ("KeyCount", json!({ "one_time": 3, "pq_one_time": 100, "digest": digest })),
+        ("PostedMessage", json!({ "message": message, "stored_at": 1_790_000_000_000_u64 })),
+        (
+            "TokenResponse",
+            json!({
+                "account": message, "device": message, "access_token": "a.b.c", "access_expires_in": 3600,
+                "refresh_token": "r", "refresh_expires_in": 2_592_000,
+            }),
+        ),
+    ]
 }
 
 /// What stands in place of a good value of JSON.

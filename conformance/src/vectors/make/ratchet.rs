@@ -96,6 +96,11 @@ impl Script {
         self.say(by, to, words).map(|(envelope, _)| envelope)
     }
 
+    /// Encrypts so many messages of a chain that has begun, which nobody gets.
+    pub(super) fn lose(&mut self, by: &str, to: &str, count: u32) -> Made {
+        self.take(json!({ "do": "lose", "by": by, "to": to, "count": count })).map(drop)
+    }
+
     /// Decrypts an envelope that says `words`.
     pub(super) fn receive(&mut self, by: &str, from: &str, envelope: &str, words: &str) -> Made {
         let told = self.take(json!({ "do": "receive", "by": by, "from": from, "envelope": envelope }))?;
@@ -193,6 +198,7 @@ pub(super) fn file() -> Made<File> {
     other_certificate(&mut maker, &alice, &bob)?;
     three_starts(&mut maker, &alice, &bob)?;
     far_generation(&mut maker, &alice, &bob)?;
+    kept_keys(&mut maker, &alice, &bob)?;
     ratchet_attacks::add(&mut maker, &alice, &bob)?;
     Ok(maker.finish())
 }
@@ -291,6 +297,30 @@ fn with_skips(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
     script.exchange("bob", "alice", "b4")?;
     let covers = &["RAT-6", "RAT-9", "RAT-10", "KA-4"];
     script.finish(maker, covers, "messages that overtake one another, within chains and across them, both ways");
+    Ok(())
+}
+
+/// 600 messages of one chain are skipped and 600 of the next: of 1,200 keys the 200 oldest go.
+fn kept_keys(maker: &mut Maker, alice: &Person, bob: &Person) -> Made {
+    let mut script = Script::of("kept-keys", &[("alice", alice), ("bob", bob)])?;
+    script.start("alice", "bob", &whole(bob, 0))?;
+    script.exchange("alice", "bob", "number 0")?;
+    let oldest = script.send("alice", "bob", "number 1")?;
+    script.lose("alice", "bob", 198)?;
+    let last_gone = script.send("alice", "bob", "number 200")?;
+    let first_kept = script.send("alice", "bob", "number 201")?;
+    script.lose("alice", "bob", 399)?;
+    script.exchange("alice", "bob", "number 601")?;
+    script.exchange("bob", "alice", "an answer")?;
+    let in_next = script.send("alice", "bob", "number 0 of the next chain")?;
+    script.lose("alice", "bob", 599)?;
+    script.exchange("alice", "bob", "number 600 of the next chain")?;
+    script.refuse("bob", "alice", &oldest, "old-key");
+    script.refuse("bob", "alice", &last_gone, "old-key");
+    script.receive("bob", "alice", &first_kept, "number 201")?;
+    script.receive("bob", "alice", &in_next, "number 0 of the next chain")?;
+    script.refuse("bob", "alice", &first_kept, "duplicate");
+    script.finish(maker, &["RAT-3"], "1,000 skipped keys are kept and the oldest go first");
     Ok(())
 }
 

@@ -128,6 +128,7 @@ impl Play {
             "start" => self.start(step),
             "send" => self.send(step),
             "receive" => self.receive(step),
+            "lose" => self.lose(step),
             "whisper" => self.whisper(step),
             "hear" => self.hear(step),
             other => Err(Refusal::Input(format!("no step {other}"))),
@@ -172,6 +173,19 @@ impl Play {
         let (sessions, envelope) = sessions.encrypt(&step.bytes("content")?, self.now, &mut tape)?;
         used_up(&tape)?;
         Ok(json!({ "envelope": hex::encode(envelope), "sends": self.keep(by, to, sessions)? }))
+    }
+
+    /// Encrypts empty contents under random values of zeros, which nobody gets.
+    fn lose(&mut self, step: &Input<'_>) -> Answer {
+        let (by, to) = (step.text("by")?, step.text("to")?);
+        for _ in 0..step.number::<u32>("count")? {
+            let sessions = self.person(by)?.sessions.get(to).ok_or_else(|| Refusal::named("no-session"))?;
+            let mut tape = Tape::of(&[&[0; 24]]);
+            let (sessions, _) = sessions.encrypt(&[], self.now, &mut tape)?;
+            used_up(&tape)?;
+            self.keep(by, to, sessions)?;
+        }
+        Ok(json!({}))
     }
 
     fn receive(&mut self, step: &Input<'_>) -> Answer {
