@@ -38,6 +38,7 @@ fn migrator() -> Migrator {
         2 "0002_refresh_grace";
         3 "0003_accounts";
         4 "0004_chats";
+        6 "0006_used_ids";
         7 "0007_device_lists";
     })
 }
