@@ -44,7 +44,10 @@ pub struct Throughput {
     pub server_cpu: f64,
     /// Processor seconds of the load generator for 10,000 messages.
     pub own_cpu: f64,
-    /// Bytes that the server caused to be written, a message.
+    /// Processor seconds of the database server for 10,000 messages, where there is one.
+    #[serde(default)]
+    pub database_cpu: f64,
+    /// Bytes that the server and its database caused to be written, a message.
     pub written: f64,
 }
 
@@ -116,7 +119,8 @@ pub async fn full_speed(target: &Target, shape: Shape) -> Outcome<Throughput> {
             delivered: messages / (after.0 - before.0).as_secs_f64(),
             server_cpu: (after.2.cpu - before.2.cpu) * 1e4 / messages,
             own_cpu: (after.3.cpu - before.3.cpu) * 1e4 / messages,
-            written: (after.2.written - before.2.written) as f64 / messages,
+            database_cpu: (after.4.cpu - before.4.cpu) * 1e4 / messages,
+            written: (after.2.written + after.4.written - before.2.written - before.4.written) as f64 / messages,
         })
     };
     let (throughput, ()) = tokio::try_join!(measure, all(&mut tasks))?;
@@ -189,8 +193,10 @@ async fn all(tasks: &mut JoinSet<Outcome>) -> Outcome {
     Ok(())
 }
 
-fn mark(target: &Target, shared: &Shared) -> Outcome<(Instant, u64, Used, Used)> {
-    Ok((Instant::now(), shared.delivered.load(Relaxed), target.server.used()?, process::own()?))
+/// Now, what was delivered, and what the server, the generator and the database server have used up.
+fn mark(target: &Target, shared: &Shared) -> Outcome<(Instant, u64, Used, Used, Used)> {
+    let database = target.database_used()?;
+    Ok((Instant::now(), shared.delivered.load(Relaxed), target.server.used()?, process::own()?, database))
 }
 
 async fn keep_sending(

@@ -14,12 +14,14 @@ use susurro_protocol::rest::{AUTH_SCHEME, StretchParams};
 use susurro_protocol::version::SUITE;
 use susurro_protocol::{AccountId, ChatId, DeviceId};
 use susurro_server::adapters::outbound::jwt::JwtTokens;
+use susurro_server::adapters::outbound::postgres::{self, PostgresStore};
 use susurro_server::adapters::outbound::secrets::Secrets;
 use susurro_server::adapters::outbound::sqlite::{Options, SqliteStore};
 use susurro_server::domain::account::{Account, NewAccount, Role, Verifier, parse_name};
 use susurro_server::domain::message::Waiting;
 use susurro_server::domain::token::{Claims, FamilyId, NewFamily, RefreshHash};
 use susurro_server::ports::{Accounts, Chats, Commits, Sessions, Tokens};
+use zeroize::Zeroizing;
 
 use crate::chance::Chance;
 use crate::failed::Outcome;
@@ -55,6 +57,11 @@ pub struct People {
 pub enum Storage {
     /// The file that the relay makes by itself.
     Sqlite,
+    /// An empty PostgreSQL database.
+    Postgres {
+        /// Where it is, with its password.
+        url: String,
+    },
 }
 
 struct Nobody;
@@ -78,6 +85,16 @@ pub async fn settle(directory: &Path, storage: &Storage, count: usize) -> Outcom
         Storage::Sqlite => {
             let options = Options { path: directory.join("relay.db"), mailbox_max: u64::MAX, size_max: None };
             let store = SqliteStore::open(&options, Arc::new(Nobody)).await?;
+            let all = fill(&store, &tokens, count).await;
+            store.close().await;
+            Ok(People { relay_key, all: all? })
+        }
+        Storage::Postgres { url } => {
+            let url = Zeroizing::new(url.clone());
+            let fingerprint = Some(secrets.fingerprint);
+            let options =
+                postgres::Options { url, password: None, fingerprint, connections: 8, mailbox_max: u64::MAX };
+            let store = PostgresStore::open(&options, Arc::new(Nobody)).await?;
             let all = fill(&store, &tokens, count).await;
             store.close().await;
             Ok(People { relay_key, all: all? })

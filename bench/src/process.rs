@@ -28,14 +28,15 @@ pub struct Used {
 }
 
 impl Server {
-    /// Starts a program that prints `listening on http://ADDRESS` first.
+    /// Starts a program that prints `listening on http://ADDRESS` first. Secrets go into its environment.
     ///
     /// # Errors
     ///
     /// When it does not.
-    pub fn start(program: &Path, arguments: &[&str]) -> Outcome<Self> {
+    pub fn start(program: &Path, arguments: &[&str], environment: &[(&str, String)]) -> Outcome<Self> {
         let mut child = Command::new(program)
             .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -92,6 +93,30 @@ impl Drop for Server {
     }
 }
 
+/// What a process and those that it started have used up, also those that have ended.
+///
+/// # Errors
+///
+/// When it is gone.
+pub fn family(parent: u32) -> Outcome<Used> {
+    let mut whole = Used::default();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let Some(process) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        // The others of a system come and go while it is looked at.
+        let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else { continue };
+        let fields = fields(&stat);
+        if process == parent || fields.get(1) == Some(&parent.to_string().as_str()) {
+            let one = used(&process.to_string()).unwrap_or_default();
+            whole.cpu += one.cpu;
+            whole.written += one.written;
+        }
+        if process == parent {
+            whole.cpu += seconds(&fields, [13, 14])?;
+        }
+    }
+    Ok(whole)
+}
+
 /// What this process has used up.
 ///
 /// # Errors
@@ -103,14 +128,23 @@ pub fn own() -> Outcome<Used> {
 
 fn used(process: &str) -> Outcome<Used> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name in parentheses may hold anything; utime and stime are the 12th and 13th field behind it.
-    let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace().collect();
-    let ticks = |field: usize| fields.get(field).and_then(|text| text.parse::<u64>().ok());
-    let (Some(user), Some(system)) = (ticks(11), ticks(12)) else { return failed("/proc/PID/stat looks different") };
-    let per_second = rustix::param::clock_ticks_per_second();
     let io = fs::read_to_string(format!("/proc/{process}/io"))?;
     let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")?.parse().ok()).unwrap_or(0);
-    Ok(Used { cpu: (user + system) as f64 / per_second as f64, written })
+    // User and system are the 12th and 13th.
+    Ok(Used { cpu: seconds(&fields(&stat), [11, 12])?, written })
+}
+
+/// The fields of /proc/PID/stat behind the name, which stands in parentheses and may hold anything.
+fn fields(stat: &str) -> Vec<&str> {
+    stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace().collect()
+}
+
+fn seconds(fields: &[&str], which: [usize; 2]) -> Outcome<f64> {
+    let ticks = |field: usize| fields.get(field).and_then(|text| text.parse::<u64>().ok());
+    let (Some(user), Some(system)) = (ticks(which[0]), ticks(which[1])) else {
+        return failed("/proc/PID/stat looks different");
+    };
+    Ok((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 /// Lets this process and those that it starts have as many open files as the system allows.

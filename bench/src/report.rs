@@ -122,16 +122,17 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "| server | pairs | bytes | delivered/s | server CPU-s for 10,000 | generator CPU-s for 10,000 | bytes \
-             written a message |\n|---|---|---|---|---|---|---|"
+            "| server | pairs | bytes | delivered/s | server CPU-s for 10,000 | database CPU-s | generator CPU-s | bytes \
+             written a message |\n|---|---|---|---|---|---|---|---|"
         )?;
         for (measured, speed) in
             self.measured.iter().flat_map(|measured| measured.speed.iter().map(move |s| (measured, s)))
         {
-            let Throughput { delivered, server_cpu, own_cpu, written } = speed.throughput;
+            let Throughput { delivered, server_cpu, own_cpu, database_cpu, written } = speed.throughput;
+            let database = if database_cpu > 0.0 { format!("{database_cpu:.4}") } else { String::new() };
             writeln!(
                 f,
-                "| {} | {} | {} | {} | {server_cpu:.4} | {own_cpu:.4} | {} |",
+                "| {} | {} | {} | {} | {server_cpu:.4} | {database} | {own_cpu:.4} | {} |",
                 measured.kind.name(),
                 speed.pairs,
                 speed.bytes,

@@ -57,7 +57,7 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
-            kinds: Kind::ALL.to_vec(),
+            kinds: Kind::USUAL.to_vec(),
             parts: vec![Part::Throughput, Part::Latency, Part::Backlog, Part::Idle],
             pairs: vec![50, 500],
             bytes: vec![256, 1024],
@@ -148,6 +148,7 @@ async fn throughput(ground: &Ground, plan: &Plan, pairs: usize, bytes: usize, me
             delivered: of(|run| run.delivered),
             server_cpu: of(|run| run.server_cpu),
             own_cpu: of(|run| run.own_cpu),
+            database_cpu: of(|run| run.database_cpu),
             written: of(|run| run.written),
         };
         measured.speed.push(Speed { pairs, bytes, throughput });

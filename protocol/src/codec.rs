@@ -31,6 +31,11 @@ pub struct Malformed {
 pub trait Structure {
     /// Its name in `docs/protocol.md`.
     const NAME: &'static str;
+
+    /// About how many bytes it will be: room for them is made at once.
+    fn size(&self) -> usize {
+        128
+    }
 }
 
 /// The msgpack array of `value`'s fields.
@@ -41,7 +46,11 @@ pub trait Structure {
 #[must_use]
 pub fn encode<T: Serialize + Structure>(value: &T) -> Vec<u8> {
     // The only errors are of the writer and of sequences without a length; neither exists here.
-    rmp_serde::to_vec(value).unwrap_or_default()
+    let mut bytes = Vec::with_capacity(value.size());
+    if rmp_serde::encode::write(&mut bytes, value).is_err() {
+        bytes.clear();
+    }
+    bytes
 }
 
 /// Reads one structure that fills `bytes` to the end.
@@ -52,19 +61,19 @@ pub fn encode<T: Serialize + Structure>(value: &T) -> Vec<u8> {
 /// elements at its end.
 pub fn decode<T: DeserializeOwned + Structure>(bytes: &[u8]) -> Result<T, Malformed> {
     let malformed = Malformed { structure: T::NAME };
-    let mut reader = rmp_serde::Deserializer::new(bytes);
+    // A reader over a slice hands out parts of it; one over anything else copies each byte string first.
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
     reader.set_max_depth(DEPTH_REFUSED);
     let (value, unknown) = reader.deserialize_any(Open(PhantomData)).map_err(|_| malformed)?;
-    let whole = reader.get_ref().is_empty() && has_no_map(bytes, unknown);
-    if whole { Ok(value) } else { Err(malformed) }
+    if fills(bytes, unknown) { Ok(value) } else { Err(malformed) }
 }
 
-/// Whether the array in `bytes`, which has been read, holds no map before its last `unknown` elements. A structure
-/// within another is an array as well, but what serde derives would also read a map of its names.
-fn has_no_map(bytes: &[u8], unknown: u64) -> bool {
+/// Whether the array, which has been read, fills `bytes`, and holds no map before its last `unknown` elements. A
+/// structure within another is an array as well, but what serde derives would also read a map of its names.
+fn fills(bytes: &[u8], unknown: u32) -> bool {
     let mut reader = decode::Bytes::new(bytes);
     let Ok(elements) = decode::read_array_len(&mut reader) else { return false };
-    let mut left = u64::from(elements).saturating_sub(unknown);
+    let mut left = u64::from(elements.saturating_sub(unknown));
     let mut rest = reader.remaining_slice();
     while left > 0 {
         let Some((marker, behind)) = rest.split_first() else { return false };
@@ -92,7 +101,7 @@ fn has_no_map(bytes: &[u8], unknown: u64) -> bool {
         rest = behind.get(skipped..).unwrap_or_default();
         left = left - 1 + more as u64;
     }
-    true
+    if unknown == 0 { rest.is_empty() } else { is_exactly(unknown, rest) }
 }
 
 /// Reads the known elements of an array with `T`, then skips the rest of it.
@@ -100,7 +109,7 @@ struct Open<T>(PhantomData<T>);
 
 impl<'de, T: DeserializeOwned> Visitor<'de> for Open<T> {
     /// The value, and how many elements stand behind those that it knows.
-    type Value = (T, u64);
+    type Value = (T, u32);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array")

@@ -70,4 +70,12 @@ pub struct Whisper {
     pub deposits: Vec<Deposit>,
 }
 
-structures!(Send, ListVersion, Deposit, Ack, Ping, Whisper);
+structures!(ListVersion, Deposit, Ack, Ping, Whisper);
+
+impl crate::codec::Structure for Send {
+    const NAME: &'static str = "Send";
+
+    fn size(&self) -> usize {
+        self.deposits.iter().map(|deposit| deposit.ciphertext.len() + 24).sum::<usize>() + 32 * self.lists.len() + 64
+    }
+}

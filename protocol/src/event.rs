@@ -121,4 +121,12 @@ pub struct Whispered {
     pub ciphertext: Bin,
 }
 
-structures!(Stored, Rejected, Deliver, Pong, DevicesChanged, PrekeysLow, GoingAway, ErrorNotice, Whispered);
+structures!(Stored, Rejected, Pong, DevicesChanged, PrekeysLow, GoingAway, ErrorNotice, Whispered);
+
+impl crate::codec::Structure for Deliver {
+    const NAME: &'static str = "Deliver";
+
+    fn size(&self) -> usize {
+        self.ciphertext.len() + 112
+    }
+}

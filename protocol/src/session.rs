@@ -19,27 +19,31 @@ pub(crate) struct FrameKey(pub(crate) [u8; 32]);
 
 /// Seals the frames that this side sends.
 pub struct FrameSealer {
-    key: FrameKey,
+    keyed: Keyed,
     next: u64,
     version: u8,
 }
 
 /// Opens the frames that the other side sends.
 pub struct FrameOpener {
-    key: FrameKey,
+    keyed: Keyed,
     next: u64,
 }
 
+/// HMAC-SHA256 that has taken in its key and the label: a frame begins with a copy of it, which
+/// saves two of the hash's blocks, half the work of a short frame. It is wiped when it goes.
+struct Keyed(Hmac<Sha256>);
+
 impl FrameSealer {
     pub(crate) fn new(key: FrameKey) -> Self {
-        Self { key, next: 1, version: VERSION }
+        Self { keyed: Keyed::new(&key), next: 1, version: VERSION }
     }
 
     /// A direction with this key, the next frame of which has the number `next`: for checks of
     /// other implementations, which hold a direction to its keys.
     #[must_use]
     pub fn resume(key: [u8; 32], next: u64) -> Self {
-        Self { key: FrameKey(key), next, version: VERSION }
+        Self { keyed: Keyed::new(&FrameKey(key)), next, version: VERSION }
     }
 
     /// Says another version from the next frame on: for checks of what the other side makes of it (SES-3).
@@ -66,7 +70,7 @@ impl FrameSealer {
         if body.len() + SESSION_TAG_BYTES + 32 > FRAME_MAX {
             return Err(ErrorCode::FrameTooLarge);
         }
-        let tag = tag(&self.key, self.version, kind, self.next, body);
+        let tag = self.keyed.tag(self.version, kind, self.next, body);
         let bytes = frame::encode(self.version, kind, self.next, body, &tag);
         self.next += 1;
         Ok(bytes)
@@ -75,13 +79,13 @@ impl FrameSealer {
 
 impl FrameOpener {
     pub(crate) fn new(key: FrameKey) -> Self {
-        Self { key, next: 1 }
+        Self { keyed: Keyed::new(&key), next: 1 }
     }
 
     /// As [`FrameSealer::resume`].
     #[must_use]
     pub fn resume(key: [u8; 32], next: u64) -> Self {
-        Self { key: FrameKey(key), next }
+        Self { keyed: Keyed::new(&FrameKey(key)), next }
     }
 
     /// Verifies the next frame of this direction. After an error the session is over.
@@ -91,9 +95,8 @@ impl FrameOpener {
     /// In this order: [`ErrorCode::BadTag`] for a tag that does not hold, [`ErrorCode::UnsupportedVersion`],
     /// or [`ErrorCode::BadSequence`] for a genuine frame out of its turn (a replay or a gap).
     pub fn open(&mut self, frame: RawFrame) -> Result<VerifiedFrame, ErrorCode> {
-        code(&self.key, frame.version, frame.kind, frame.seq, &frame.body)
-            .verify_slice(&frame.tag)
-            .map_err(|_| ErrorCode::BadTag)?;
+        let code = self.keyed.code(frame.version, frame.kind, frame.seq, &frame.body);
+        code.verify_slice(&frame.tag).map_err(|_| ErrorCode::BadTag)?;
         if frame.version != VERSION {
             return Err(ErrorCode::UnsupportedVersion);
         }
@@ -117,24 +120,33 @@ impl FrameOpener {
 /// The tag of a frame under the key of its direction.
 #[must_use]
 pub fn frame_tag(key: [u8; 32], version: u8, kind: FrameKind, seq: u64, body: &[u8]) -> [u8; SESSION_TAG_BYTES] {
-    tag(&FrameKey(key), version, kind, seq, body)
+    Keyed::new(&FrameKey(key)).tag(version, kind, seq, body)
 }
 
-fn tag(key: &FrameKey, version: u8, kind: FrameKind, seq: u64, body: &[u8]) -> [u8; SESSION_TAG_BYTES] {
-    code(key, version, kind, seq, body).finalize().into_bytes().into()
-}
+impl Keyed {
+    fn new(key: &FrameKey) -> Self {
+        // HMAC fills a short key with zeros up to the hash's block (RFC 2104, section 2).
+        let mut block = Zeroizing::new([0; 64]);
+        block[..32].copy_from_slice(&key.0);
+        let mut mac = Hmac::<Sha256>::new((&*block).into());
+        mac.update(LABEL);
+        Self(mac)
+    }
 
-fn code(key: &FrameKey, version: u8, kind: FrameKind, seq: u64, body: &[u8]) -> Hmac<Sha256> {
-    // HMAC fills a short key with zeros up to the hash's block (RFC 2104, section 2).
-    let mut block = Zeroizing::new([0; 64]);
-    block[..32].copy_from_slice(&key.0);
-    let mut mac = Hmac::<Sha256>::new((&*block).into());
-    mac.update(LABEL);
-    mac.update(&[version]);
-    mac.update(&kind.number().to_be_bytes());
-    mac.update(&seq.to_be_bytes());
-    mac.update(body);
-    mac
+    fn tag(&self, version: u8, kind: FrameKind, seq: u64, body: &[u8]) -> [u8; SESSION_TAG_BYTES] {
+        self.code(version, kind, seq, body).finalize().into_bytes().into()
+    }
+
+    fn code(&self, version: u8, kind: FrameKind, seq: u64, body: &[u8]) -> Hmac<Sha256> {
+        let mut mac = self.0.clone();
+        let mut head = [0; 11];
+        head[0] = version;
+        head[1..3].copy_from_slice(&kind.number().to_be_bytes());
+        head[3..].copy_from_slice(&seq.to_be_bytes());
+        mac.update(&head);
+        mac.update(body);
+        mac
+    }
 }
 
 #[cfg(test)]

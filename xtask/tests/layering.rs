@@ -99,7 +99,7 @@ const CONFORMANCE: CrateRules = CrateRules {
 // Measures the relay as a process; writes accounts by the relay's own store. Nobody uses it.
 const BENCH: CrateRules = CrateRules {
     folder: "bench",
-    may_use: &["susurro_bench", "susurro_server", "susurro_protocol"],
+    may_use: &["susurro_bench", "susurro_server", "susurro_protocol", "xtask"],
     forbidden: &["susurro_client_core"],
     layers: &[],
 };

@@ -285,14 +285,17 @@ pub fn check_devices(
     mismatch.stale.extend(strangers.map(|l| l.account));
 
     let devices = roster.members.iter().flat_map(|m| &m.devices).filter(|d| *d != sender_device);
-    let mut expected: HashSet<DeviceId> = devices.copied().collect();
+    // Sorted rather than hashed: most chats have a few devices, and the largest stay far from quadratic.
+    let mut expected: Vec<(DeviceId, bool)> = devices.map(|device| (*device, false)).collect();
+    expected.sort_unstable();
     for deposit in &submission.deposits {
-        if !expected.remove(&deposit.device) {
-            mismatch.extra.push(deposit.device);
+        match expected.binary_search_by_key(&deposit.device, |(device, _)| *device) {
+            Ok(at) if !expected[at].1 => expected[at].1 = true,
+            // A stranger's, or the same one twice.
+            _ => mismatch.extra.push(deposit.device),
         }
     }
-    mismatch.missing = expected.into_iter().collect();
-    mismatch.missing.sort_unstable();
+    mismatch.missing = expected.into_iter().filter(|(_, there)| !there).map(|(device, _)| device).collect();
     if mismatch == Mismatch::default() { Ok(()) } else { Err(Error::StaleDeviceList(Box::new(mismatch))) }
 }
 

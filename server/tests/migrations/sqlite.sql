@@ -6,6 +6,7 @@ INSERT INTO mailboxes VALUES (1, 5, 1);
 INSERT INTO messages VALUES (1, 1, 5, zeroblob(16), zeroblob(16), 1, 1, NULL, x'00');
 INSERT INTO sent VALUES (1, 1, zeroblob(16), zeroblob(32), 1);
 INSERT INTO blobs VALUES (zeroblob(16), zeroblob(16), 5, 5, 1, 1);
+INSERT INTO used_ids VALUES (1, zeroblob(16), 1);
 INSERT INTO chats VALUES (zeroblob(16), 1, 2, 1, 3600, zeroblob(16), 1);
 INSERT INTO chat_members VALUES (zeroblob(16), zeroblob(16), 1);
 INSERT INTO prekeys VALUES (1, 0, 1, zeroblob(32), NULL);

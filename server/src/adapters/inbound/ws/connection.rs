@@ -1,15 +1,13 @@
 //! One open session: what comes in, what goes out, and when it ends.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
 use bytes::Bytes;
-use futures_util::stream::FuturesOrdered;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
 use susurro_protocol::bytes::Bin;
 use susurro_protocol::codec::{self, Structure};
 use susurro_protocol::command::{Ack, Ping, Send};
@@ -25,11 +23,11 @@ use super::handshake;
 use super::wire::{End, Wire};
 use crate::domain::Error;
 use crate::domain::error::Mismatch;
-use crate::domain::message::{Signal, Submission, Waiting};
+use crate::domain::message::{Deposited, Signal, Submission, Waiting};
 use crate::domain::rate::Spent;
 use crate::domain::token::Claims;
 use crate::metrics::metrics;
-use crate::ports::{Slot, Taken};
+use crate::ports::{Receipt, Slot, Taken};
 use crate::service::Relay;
 use crate::shutdown::Listener;
 
@@ -50,8 +48,29 @@ const RETURN_MS: u32 = 250;
 const RETURN_SPREAD_PER_CONNECTION_MS: usize = 3;
 const RETURN_SPREAD_MAX_MS: usize = 30_000;
 
-/// What became of a message.
-type Answered = Pin<Box<dyn Future<Output = (MessageId, Result<u64, Error>)> + std::marker::Send>>;
+/// Messages that were taken and are not answered. The store answers in the order in which it took
+/// them, so that only the oldest has to be waited for: one wake-up for all that one commit settled.
+#[derive(Default)]
+struct Unanswered(VecDeque<(MessageId, Receipt)>);
+
+impl Unanswered {
+    fn push(&mut self, message: MessageId, receipt: Receipt) {
+        self.0.push_back((message, receipt));
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What became of the oldest; `None` when there is none. Can be dropped at any point.
+    async fn next(&mut self) -> Option<(MessageId, Result<u64, Error>)> {
+        let (message, receipt) = self.0.front_mut()?;
+        let message = *message;
+        let done = receipt.await;
+        self.0.pop_front();
+        Some((message, done.and_then(Deposited::accepted)))
+    }
+}
 
 /// Serves a connection from its upgrade to its end.
 pub(super) async fn serve(
@@ -63,13 +82,15 @@ pub(super) async fn serve(
     mut shutdown: Listener,
 ) {
     let mut wire = Wire::new(socket, timing.idle);
-    let shaken = handshake::shake(&mut wire, &relay, &claims, &token, timing.handshake, &mut shutdown).await;
+    // What only the beginning and the end need lies in memory of its own, which an open connection does not keep.
+    let shaken = handshake::shake(&mut wire, &relay, &claims, &token, timing.handshake, &mut shutdown);
+    let shaken = Box::pin(shaken).await;
     drop(token);
     let session = match shaken {
         Ok(session) => session,
         Err(failed) => {
             metrics().handshake_refused(failed.end.code());
-            return handshake::refuse(wire, failed).await;
+            return Box::pin(handshake::refuse(wire, failed)).await;
         }
     };
     metrics().opened.inc();
@@ -86,7 +107,7 @@ pub(super) async fn serve(
         window: VecDeque::new(),
         window_bytes: 0,
         behind: true,
-        unanswered: FuturesOrdered::new(),
+        unanswered: Unanswered::default(),
         heard: Instant::now(),
         spent,
         held: Instant::now(),
@@ -97,7 +118,7 @@ pub(super) async fn serve(
     connection.relay.keep(connection.claims.device, connection.spent);
     metrics().closed(end.code());
     tracing::debug!(?end, "a connection ends");
-    connection.say_goodbye(end).await;
+    Box::pin(connection.say_goodbye(end)).await;
 }
 
 struct Connection {
@@ -114,7 +135,7 @@ struct Connection {
     window_bytes: usize,
     /// There may be more in the store than the slot has brought.
     behind: bool,
-    unanswered: FuturesOrdered<Answered>,
+    unanswered: Unanswered,
     heard: Instant,
     /// What the device has left of its pace, and until when nothing is read because that was too much.
     spent: Spent,
@@ -125,7 +146,7 @@ struct Connection {
 impl Connection {
     async fn run(&mut self, shutdown: &mut Listener) -> End {
         match self.talk(shutdown).await {
-            Ok(()) => self.leave().await.err().unwrap_or(ErrorCode::GoingAway.into()),
+            Ok(()) => Box::pin(self.leave()).await.err().unwrap_or(ErrorCode::GoingAway.into()),
             Err(end) => end,
         }
     }
@@ -135,10 +156,12 @@ impl Connection {
         if let Some(low) = self.relay.low_prekeys(self.claims.device).await.map_err(|error| handshake::end(&error))? {
             self.feed(FrameKind::PrekeysLow, &low).await?;
         }
+        let slot = self.slot.clone();
+        // Set again only when it rings: most of the time somebody has said something by then.
+        let mut silence = pin!(sleep_until(self.heard + self.timing.idle));
         loop {
             self.catch_up().await?;
             self.flush().await?;
-            let slot = self.slot.clone();
             tokio::select! {
                 () = shutdown.begun() => return Ok(()),
                 () = slot.rung() => self.wake().await?,
@@ -148,7 +171,13 @@ impl Connection {
                 }
                 // What a device brings too fast stays in its socket, in order, until its time has come.
                 () = sleep_until(self.held), if self.is_held() => self.heard = Instant::now(),
-                () = sleep_until(self.heard + self.timing.idle), if !self.is_held() => return Err(ErrorCode::IdleTimeout.into()),
+                () = &mut silence => {
+                    let until = self.heard.max(self.held) + self.timing.idle;
+                    if until <= Instant::now() {
+                        return Err(ErrorCode::IdleTimeout.into());
+                    }
+                    silence.as_mut().reset(until);
+                }
             }
             // Whatever else is there already is dealt with before the one write.
             for _ in 0..READS_MAX {
@@ -245,11 +274,11 @@ impl Connection {
     async fn take(&mut self, send: Send) -> Result<(), End> {
         let Send { message, chat, lists, deposits, time_to_live } = send;
         let submission = Submission { message, chat, lists, deposits, time_to_live };
-        let answered: Answered = match self.relay.send(&self.claims, submission).await {
-            Ok(receipt) => receipt.map(move |done| (message, done.and_then(|done| done.accepted()))).boxed(),
-            Err(refused) => std::future::ready((message, Err(refused))).boxed(),
+        let receipt = match self.relay.send(&self.claims, submission).await {
+            Ok(receipt) => receipt,
+            Err(refused) => Box::pin(std::future::ready(Err(refused))),
         };
-        self.unanswered.push_back(answered);
+        self.unanswered.push(message, receipt);
         Ok(())
     }
 
@@ -361,19 +390,27 @@ impl Connection {
     }
 
     async fn feed<T: serde::Serialize + Structure>(&mut self, kind: FrameKind, body: &T) -> Result<(), End> {
+        // Almost always there is room, and nothing has to be set up to wait for it.
+        let ready = self.wire.ready().now_or_never();
+        match ready {
+            Some(ready) => ready?,
+            None => tokio::select! {
+                ready = self.wire.ready() => ready?,
+                // A connection that takes nothing must still make way for a newer one.
+                ending = self.slot.ended() => return Err(ending.0.into()),
+            },
+        }
+        // Not before there is room: a frame that was sealed and left out would be a gap in front of the reason for
+        // the end.
         let frame = self.sealer.seal(kind, body)?;
         metrics().sent(kind);
-        tokio::select! {
-            // First, so that a frame that was sealed goes out where there is room: left out, it would be a gap in
-            // front of the reason for the end.
-            biased;
-            fed = self.wire.feed(frame) => fed,
-            // A connection that takes nothing must still make way for a newer one.
-            ending = self.slot.ended() => Err(ending.0.into()),
-        }
+        self.wire.push(frame)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
+        if let Some(flushed) = self.wire.flush().now_or_never() {
+            return flushed;
+        }
         tokio::select! {
             flushed = self.wire.flush() => flushed,
             ending = self.slot.ended() => Err(ending.0.into()),

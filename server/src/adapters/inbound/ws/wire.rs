@@ -1,5 +1,6 @@
 //! Bytes in and out of one socket, with an end to every wait.
 
+use std::future::poll_fn;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
@@ -65,12 +66,23 @@ impl Wire {
 
     /// Adds a frame to what is written at the next [`flush`](Self::flush), or earlier.
     pub(super) async fn feed(&mut self, frame: Vec<u8>) -> Result<(), End> {
-        debug_assert!(frame.len() <= FRAME_MAX, "the sealer checks the size");
-        let fed = timeout(self.patience, self.socket.feed(Message::Binary(frame.into()))).await;
-        fed.map_err(|_| End::Gone)?.map_err(|_| End::Gone)
+        self.ready().await?;
+        self.push(frame)
     }
 
-    /// Writes what was fed.
+    /// Waits until there is room for a frame: almost always at once. Can be dropped at any point.
+    pub(super) async fn ready(&mut self) -> Result<(), End> {
+        let ready = poll_fn(|context| self.socket.poll_ready_unpin(context));
+        timeout(self.patience, ready).await.map_err(|_| End::Gone)?.map_err(|_| End::Gone)
+    }
+
+    /// Adds a frame after [`ready`](Self::ready).
+    pub(super) fn push(&mut self, frame: Vec<u8>) -> Result<(), End> {
+        debug_assert!(frame.len() <= FRAME_MAX, "the sealer checks the size");
+        self.socket.start_send_unpin(Message::Binary(frame.into())).map_err(|_| End::Gone)
+    }
+
+    /// Writes what was fed. Can be dropped at any point.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
         timeout(self.patience, self.socket.flush()).await.map_err(|_| End::Gone)?.map_err(|_| End::Gone)
     }

@@ -230,7 +230,10 @@ const ERASE: [&str; 11] = [
      (SELECT mailbox FROM messages WHERE sender IN (SELECT number FROM devices WHERE account = ?1))",
     "DELETE FROM messages WHERE sender IN (SELECT number FROM devices WHERE account = ?1)",
     "DELETE FROM messages WHERE mailbox IN (SELECT number FROM devices WHERE account = ?1)",
-    "DELETE FROM sent WHERE device IN (SELECT number FROM devices WHERE account = ?1)",
+    // By the index of used ids, and among the latest, which it may not have yet.
+    "DELETE FROM sent WHERE id IN (SELECT id FROM used_ids WHERE device IN (SELECT number FROM devices WHERE account = ?1) \
+     UNION SELECT id FROM sent WHERE id > (SELECT up_to FROM used_ids_up_to) \
+     AND device IN (SELECT number FROM devices WHERE account = ?1))",
     "DELETE FROM prekeys WHERE device IN (SELECT number FROM devices WHERE account = ?1)",
     "DELETE FROM mailboxes WHERE device IN (SELECT number FROM devices WHERE account = ?1)",
     "DELETE FROM devices WHERE account = ?1",

@@ -30,7 +30,10 @@ const REMOVE: [&str; 5] = [
     "DELETE FROM messages WHERE mailbox IN (SELECT number FROM devices WHERE device = ?1)",
     "DELETE FROM mailboxes WHERE device IN (SELECT number FROM devices WHERE device = ?1)",
     "DELETE FROM prekeys WHERE device IN (SELECT number FROM devices WHERE device = ?1)",
-    "DELETE FROM sent WHERE device IN (SELECT number FROM devices WHERE device = ?1)",
+    // By the index of used ids, and among the latest, which it may not have yet.
+    "DELETE FROM sent WHERE id IN (SELECT id FROM used_ids WHERE device IN (SELECT number FROM devices WHERE device = ?1) \
+     UNION SELECT id FROM sent WHERE id > (SELECT up_to FROM used_ids_up_to) \
+     AND device IN (SELECT number FROM devices WHERE device = ?1))",
     "DELETE FROM refresh_tokens WHERE family IN (SELECT family FROM families WHERE device = ?1)",
 ];
 

@@ -1,10 +1,11 @@
 //! The mailboxes port.
 
-use futures_util::TryStreamExt as _;
+use bytes::Bytes;
+use rusqlite::params;
 use sqlx::Row as _;
 use susurro_protocol::{AccountId, ChatId, DeviceId, MailboxSeq, MessageId};
 
-use super::rows::{self, fixed, number, signed};
+use super::rows::{number, signed};
 use super::{SqliteStore, fault};
 use crate::domain::Error;
 use crate::domain::message::{NewMessage, Waiting};
@@ -30,33 +31,34 @@ impl Mailboxes for SqliteStore {
     }
 
     fn read(&self, mailbox: DeviceId, after: MailboxSeq, limit: u32, bytes: usize) -> Answer<'_, Vec<Waiting>> {
-        Box::pin(async move {
-            let select = "SELECT m.seq, m.message, m.chat, d.account, d.device, m.stored_at, m.body \
-                          FROM messages m JOIN devices d ON d.number = m.sender \
-                          WHERE m.mailbox = (SELECT number FROM devices WHERE device = ?) AND m.seq > ? \
-                          ORDER BY m.seq LIMIT ?";
-            let query = sqlx::query(select).bind(mailbox.as_bytes().to_vec()).bind(signed(after)).bind(limit);
-            let mut found = query.fetch(&self.readers);
+        Box::pin(self.mailboxes.run(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT m.seq, m.message, m.chat, d.account, d.device, m.stored_at, m.body \
+                 FROM messages m JOIN devices d ON d.number = m.sender \
+                 WHERE m.mailbox = (SELECT number FROM devices WHERE device = ?) AND m.seq > ? \
+                 ORDER BY m.seq LIMIT ?",
+            )?;
+            let mut found = select.query(params![mailbox.as_bytes(), signed(after), limit])?;
             let (mut read, mut size) = (Vec::new(), 0);
-            while let Some(row) = found.try_next().await.map_err(|why| fault::error(&why))? {
-                let ciphertext = rows::bytes(&row, 6)?;
+            while let Some(row) = found.next()? {
+                let ciphertext = row.get_ref(6)?.as_blob()?;
                 size += ciphertext.len();
                 if size > bytes && !read.is_empty() {
                     break;
                 }
                 read.push(Waiting {
                     mailbox,
-                    seq: number(&row, 0)?,
-                    message: MessageId::from_bytes(fixed(&row, 1)?),
-                    chat: ChatId::from_bytes(fixed(&row, 2)?),
-                    sender: AccountId::from_bytes(fixed(&row, 3)?),
-                    sender_device: DeviceId::from_bytes(fixed(&row, 4)?),
-                    stored_at: number(&row, 5)?,
-                    ciphertext: ciphertext.into(),
+                    seq: row.get::<_, i64>(0)?.unsigned_abs(),
+                    message: MessageId::from_bytes(row.get(1)?),
+                    chat: ChatId::from_bytes(row.get(2)?),
+                    sender: AccountId::from_bytes(row.get(3)?),
+                    sender_device: DeviceId::from_bytes(row.get(4)?),
+                    stored_at: row.get::<_, i64>(5)?.unsigned_abs(),
+                    ciphertext: Bytes::copy_from_slice(ciphertext),
                 });
             }
             Ok(read)
-        })
+        }))
     }
 
     fn state(&self, mailbox: DeviceId) -> Answer<'_, Option<MailboxState>> {
@@ -70,13 +72,7 @@ impl Mailboxes for SqliteStore {
     }
 
     fn recall(&self, sender: DeviceId, message: MessageId) -> Answer<'_, Option<([u8; 32], u64)>> {
-        Box::pin(async move {
-            let select = "SELECT content, stored_at FROM sent \
-                          WHERE device = (SELECT number FROM devices WHERE device = ?) AND message = ?";
-            let query = sqlx::query(select).bind(sender.as_bytes().to_vec()).bind(message.as_bytes().to_vec());
-            let row = query.fetch_optional(&self.readers).await.map_err(|why| fault::error(&why))?;
-            row.map(|row| Ok((fixed(&row, 0)?, number(&row, 1)?))).transpose()
-        })
+        Box::pin(self.writer.recall(sender, message))
     }
 
     fn expire(&self, now: u64, batch: u32) -> Answer<'_, u64> {

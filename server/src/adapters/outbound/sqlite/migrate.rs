@@ -39,6 +39,7 @@ fn migrator() -> Migrator {
         3 "0003_accounts";
         4 "0004_chats";
         5 "0005_blobs";
+        6 "0006_used_ids";
         7 "0007_device_lists";
     })
 }

@@ -8,10 +8,12 @@ mod chats;
 mod deposit;
 mod device_list;
 mod fault;
+mod known;
 mod mailboxes;
 mod migrate;
 mod open;
 mod prekeys;
+mod readers;
 mod rows;
 mod sessions;
 mod writer;
@@ -28,6 +30,7 @@ pub use backup::{backup, restore};
 pub use migrate::{SchemaFault, go, status};
 pub use open::{OpenError, Options, migrate};
 
+use self::readers::Readers;
 use self::writer::Writer;
 use crate::domain::message::Roster;
 use crate::domain::token::FamilyId;
@@ -39,6 +42,7 @@ const ROSTERS_KEPT: usize = 10_000;
 /// A relay's SQLite database.
 pub struct SqliteStore {
     readers: SqlitePool,
+    mailboxes: Readers,
     writer: Writer,
     rosters: Arc<Mutex<Rosters>>,
     revoked: Arc<Mutex<HashSet<FamilyId>>>,
@@ -73,9 +77,12 @@ impl SqliteStore {
         commits: Arc<dyn Commits>,
     ) -> Result<Self, OpenError> {
         let (revoked, read) = sessions::load_revoked(&readers).await.map_err(|why| OpenError::read(options, &why))?;
-        let writer = Writer::start(connection, options.mailbox_max, commits);
+        let (messages, mailboxes) = (open::direct(options)?, Readers::open(options)?);
+        let writer = Writer::start(messages, connection, options.mailbox_max, commits);
+        let writer = writer.map_err(|why| OpenError::Unusable { path: options.path.clone(), why: why.to_string() })?;
         Ok(Self {
             readers,
+            mailboxes,
             writer,
             rosters: Arc::default(),
             revoked: Arc::new(Mutex::new(revoked)),
@@ -86,6 +93,7 @@ impl SqliteStore {
     /// Writes what waits and closes the file.
     pub async fn close(&self) {
         self.writer.close().await;
+        self.mailboxes.close().await;
         self.readers.close().await;
     }
 

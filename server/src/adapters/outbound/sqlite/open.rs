@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool};
 
 use super::migrate::{self, SchemaFault};
+use super::rows::signed;
 use crate::domain::schema::{self, Move, SchemaError, Step};
 
 /// Readers beside the one writer: reads are short, and a core more would find no work.
@@ -21,6 +22,20 @@ const CHECKED_WHOLE: u64 = 256 * 1024 * 1024;
 
 /// Bytes of one page.
 const PAGE: u32 = 4096;
+
+/// How long a statement waits for another connection: the writer's two never meet, so this is for
+/// programs beside the relay, such as a backup.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Kibibytes of pages that a writing connection keeps, negative as SQLite wants them.
+const CACHE_KIB: i64 = -16384;
+
+/// Pages of the log before it is folded into the database: 16 MiB. Most messages are gone by then and are
+/// never written a second time; a start after a crash reads that much in a moment.
+const LOG_FOLDED: i64 = 4096;
+
+/// Bytes of the log that stay after it was folded into the database.
+const LOG_KEPT: i64 = 64 * 1024 * 1024;
 
 /// What to open.
 #[derive(Debug, Clone)]
@@ -209,21 +224,65 @@ fn write_options(options: &Options) -> SqliteConnectOptions {
         // The whole promise of `Stored`: the log is on the disk before the answer goes out.
         .synchronous(SqliteSynchronous::Full)
         .statement_cache_capacity(200)
-        .pragma("cache_size", "-16384")
+        .pragma("cache_size", CACHE_KIB.to_string())
         // Overwrites what was deleted wherever that costs no further write.
         .pragma("secure_delete", "FAST")
-        .pragma("journal_size_limit", "67108864");
+        .pragma("journal_size_limit", LOG_KEPT.to_string());
     match options.size_max {
-        Some(bytes) => base.pragma("max_page_count", (bytes / u64::from(PAGE)).max(1).to_string()),
+        Some(bytes) => base.pragma("max_page_count", pages(bytes).to_string()),
         None => base,
     }
+}
+
+/// A connection without sqlx in between, for what is written for each message.
+pub(super) fn direct(options: &Options) -> Result<rusqlite::Connection, OpenError> {
+    use rusqlite::OpenFlags;
+    let path = &options.path;
+    // The writer is one thread; nobody else ever has this connection.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+        connection.pragma_update(None, "secure_delete", "FAST")?;
+        connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_FOLDED)?;
+        connection.pragma_update(None, "foreign_keys", "ON")?;
+        if let Some(bytes) = options.size_max {
+            connection.pragma_update(None, "max_page_count", pages(bytes))?;
+        }
+        Ok(connection)
+    };
+    open().map_err(|error: rusqlite::Error| OpenError::Unusable { path: path.clone(), why: error.to_string() })
+}
+
+/// A connection without sqlx in between that reads mailboxes.
+pub(super) fn reader(options: &Options) -> Result<rusqlite::Connection, OpenError> {
+    use rusqlite::OpenFlags;
+    let path = &options.path;
+    // The file may be readable only through its log, which a connection that cannot write cannot set up.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "query_only", "ON")?;
+        Ok(connection)
+    };
+    open().map_err(|error: rusqlite::Error| OpenError::Unusable { path: path.clone(), why: error.to_string() })
+}
+
+/// As many pages as fit.
+fn pages(bytes: u64) -> i64 {
+    signed((bytes / u64::from(PAGE)).max(1))
 }
 
 pub(super) fn base_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
-        .busy_timeout(Duration::from_secs(5))
+        .busy_timeout(BUSY)
         // Statements hold names; the relay's own log says what is worth knowing.
         .disable_statement_logging()
 }

@@ -1,6 +1,11 @@
 //! Group commit: one writer takes everything that arrived while the last transaction was being
 //! committed, writes it in one transaction, and answers when that is durable. One `fsync` serves
 //! hundreds of messages under load; a single message waits for nobody.
+//!
+//! The writer is a thread of its own with two connections that never write at once. Messages and
+//! acknowledgements go through one that it calls directly, since a statement that travels to
+//! another thread and back costs more than SQLite does. Everything else is rare, and goes through
+//! the other in a transaction behind that.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -9,25 +14,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use rusqlite::Connection;
 use sqlx::{Connection as _, SqliteConnection};
-use susurro_protocol::{ChatId, DeviceId, MailboxSeq};
+use susurro_protocol::{ChatId, DeviceId, MailboxSeq, MessageId};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::deposit::{Deposits, Ledger};
 use super::fault::{self, Fault};
+use super::known::Used;
 use crate::domain::Error;
 use crate::domain::message::{Deposited, NewMessage};
 use crate::metrics::metrics;
 use crate::ports::{Answer, Commits};
 
-/// Jobs of one transaction.
-const BATCH_MAX: usize = 1024;
-
-/// Jobs that may wait.
-const QUEUE_MAX: usize = 8 * BATCH_MAX;
+/// Jobs of one transaction: enough that hundreds of busy connections each get several answers at once.
+const BATCH_MAX: usize = 4096;
 
 /// Kibibytes of ciphertext that may wait: bounds the memory of a relay whose disk is slow.
 const QUEUE_KIB: u32 = 64 * 1024;
+
+/// Jobs that may wait: each takes a kibibyte of that at least, so that connections wait for room in one
+/// place, and are not woken for each message in turn.
+const QUEUE_MAX: usize = QUEUE_KIB as usize;
 
 /// What an acknowledgement is about: a mailbox, or one chat in it.
 pub(super) type Range = (DeviceId, Option<ChatId>);
@@ -47,6 +56,7 @@ enum Job {
     Acknowledge(Range, MailboxSeq),
     Expire(Expiry),
     Change(Box<dyn Change>),
+    Recall(Recall),
     Close(oneshot::Sender<()>),
 }
 
@@ -61,6 +71,12 @@ struct Expiry {
     now: u64,
     batch: u32,
     answer: oneshot::Sender<Result<u64, Error>>,
+}
+
+struct Recall {
+    sender: DeviceId,
+    message: MessageId,
+    answer: oneshot::Sender<Result<Option<Used>, Error>>,
 }
 
 /// A write that is neither message nor acknowledgement.
@@ -121,14 +137,30 @@ where
 }
 
 impl Writer {
-    /// Starts the writer on its connection.
-    pub(super) fn start(connection: SqliteConnection, mailbox_max: u64, commits: Arc<dyn Commits>) -> Self {
+    /// Starts the writer on its connections: `messages` for those, `changes` for everything else.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub(super) fn start(
+        messages: Connection,
+        changes: SqliteConnection,
+        mailbox_max: u64,
+        commits: Arc<dyn Commits>,
+    ) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let healthy = Arc::new(AtomicBool::new(true));
-        let ledger = Ledger::new(mailbox_max);
-        let running = Running { connection, ledger, commits, healthy: healthy.clone(), acknowledged: HashMap::new() };
-        tokio::spawn(running.run(queue));
-        Self { jobs, room: Arc::new(Semaphore::new(QUEUE_KIB as usize)), healthy }
+        let running = Running {
+            messages,
+            changes,
+            runtime: Handle::current(),
+            ledger: Ledger::new(mailbox_max),
+            commits,
+            healthy: healthy.clone(),
+            acknowledged: HashMap::new(),
+        };
+        std::thread::Builder::new().name("susurro-writer".to_owned()).spawn(move || running.run(queue))?;
+        Ok(Self { jobs, room: Arc::new(Semaphore::new(QUEUE_KIB as usize)), healthy })
     }
 
     /// Queues a message; the receipt that comes back waits for the commit.
@@ -159,8 +191,15 @@ impl Writer {
         cursor: MailboxSeq,
     ) -> Result<(), Error> {
         self.jobs.send(Job::Acknowledge((mailbox, Some(chat)), cursor)).await.map_err(|_| closed())?;
-        // Whatever is behind it in the queue is committed with it or after it.
+        // Whatever is behind it in the queue is committed after it, or refused when that fails.
         self.change(|_| Box::pin(std::future::ready(Ok(())))).await
+    }
+
+    /// What is remembered under a message id of a device.
+    pub(super) async fn recall(&self, sender: DeviceId, message: MessageId) -> Result<Option<Used>, Error> {
+        let (answer, outcome) = oneshot::channel();
+        self.jobs.send(Job::Recall(Recall { sender, message, answer })).await.map_err(|_| closed())?;
+        outcome.await.map_err(|_| closed())?
     }
 
     /// Drops what is past its time.
@@ -233,7 +272,9 @@ fn closed() -> Error {
 }
 
 struct Running {
-    connection: SqliteConnection,
+    messages: Connection,
+    changes: SqliteConnection,
+    runtime: Handle,
     ledger: Ledger,
     commits: Arc<dyn Commits>,
     healthy: Arc<AtomicBool>,
@@ -241,28 +282,47 @@ struct Running {
     acknowledged: HashMap<Range, MailboxSeq>,
 }
 
+/// What waits for an answer about a message, and its room in the queue.
+type Waiter = (oneshot::Sender<Result<Deposited, Error>>, OwnedSemaphorePermit);
+
 impl Running {
-    async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::with_capacity(BATCH_MAX);
         let mut close = None;
-        while close.is_none() && queue.recv_many(&mut jobs, BATCH_MAX).await > 0 {
-            let (mut deposits, mut expiries, mut changes) = (Vec::new(), Vec::new(), Vec::new());
+        while close.is_none() && queue.blocking_recv_many(&mut jobs, BATCH_MAX) > 0 {
+            let (mut messages, mut waiters) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
+            let (mut expiries, mut changes, mut recalls) = (Vec::new(), Vec::new(), Vec::new());
             for job in jobs.drain(..) {
                 match job {
-                    Job::Deposit(deposit) => deposits.push(*deposit),
+                    Job::Deposit(deposit) => {
+                        messages.push(deposit.message);
+                        waiters.push((deposit.answer, deposit.room));
+                    }
                     Job::Acknowledge(range, cursor) => {
                         let latest = self.acknowledged.entry(range).or_default();
                         *latest = cursor.max(*latest);
                     }
                     Job::Expire(expiry) => expiries.push(expiry),
                     Job::Change(change) => changes.push(change),
+                    Job::Recall(recall) => recalls.push(recall),
                     Job::Close(answer) => close = Some(answer),
                 }
             }
-            self.commit(deposits, expiries, changes).await;
+            match self.commit(&messages, waiters, expiries) {
+                Ok(()) if changes.is_empty() => {}
+                Ok(()) => self.change(changes),
+                Err(refusal) => changes.into_iter().for_each(|change| change.finish(Err(refusal.clone()))),
+            }
+            for Recall { sender, message, answer } in recalls {
+                let found = self.ledger.recall(&self.messages, &sender, message);
+                let _ = answer.send(found.map_err(|error| fault::hot(&error)));
+            }
         }
         queue.close();
-        if let Err(error) = self.connection.close().await {
+        if let Err((_, error)) = self.messages.close() {
+            tracing::error!(%error, "the database was not closed cleanly; it is checked at the next start");
+        }
+        if let Err(error) = self.runtime.block_on(self.changes.close()) {
             tracing::error!(%error, "the database was not closed cleanly; it is checked at the next start");
         }
         if let Some(answer) = close {
@@ -270,13 +330,16 @@ impl Running {
         }
     }
 
-    async fn commit(&mut self, deposits: Vec<Deposit>, expiries: Vec<Expiry>, mut changes: Vec<Box<dyn Change>>) {
-        let (messages, answers): (Vec<_>, Vec<_>) =
-            deposits.into_iter().map(|d| (d.message, (d.answer, d.room))).unzip();
+    /// Messages, acknowledgements and expiry, to their durable end; then the answers. Fails when not even
+    /// acknowledgements were committed, on which what comes behind them may rely.
+    fn commit(&mut self, messages: &[NewMessage], waiters: Vec<Waiter>, expiries: Vec<Expiry>) -> Result<(), Error> {
         let expire =
             expiries.iter().map(|expiry| (expiry.now, expiry.batch)).reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
+        if messages.is_empty() && expire.is_none() && self.acknowledged.is_empty() {
+            return Ok(());
+        }
         let begun = Instant::now();
-        let mut outcome = self.transaction(&messages, expire, &mut changes).await;
+        let mut outcome = self.transaction(messages, expire);
         let (mut stored, mut refusal) = (Vec::new(), None);
         match &mut outcome {
             Ok((deposits, _)) => {
@@ -287,25 +350,21 @@ impl Running {
             }
             Err(error) => {
                 metrics().store_errors.inc();
-                refusal = Some(fault::error(error));
-                make_room(&mut self.connection).await;
-                // Messages may be too much for a full disk where forgetting others is not. Only
-                // what has not run yet can be tried again.
+                refusal = Some(fault::hot(error));
+                make_room(&self.messages);
+                // Messages may be too much for a full disk where forgetting others is not.
                 if !messages.is_empty() {
-                    outcome = self.transaction(&[], expire, &mut []).await;
+                    outcome = self.transaction(&[], expire);
                 }
             }
         }
-        let settled = outcome.as_ref().map(|(_, expired)| *expired).map_err(fault::error);
+        let settled = outcome.as_ref().map(|(_, expired)| *expired).map_err(fault::hot);
         self.report(refusal.as_ref());
 
         // The order matters: connections hear of a message before its sender does, so that a
         // sender who asks for it right away cannot overtake it.
-        if let Ok((deposits, _)) = outcome {
-            self.ledger.settle(deposits.touched, expire.is_some());
-            if changes.iter().any(|change| change.touches_mailboxes()) {
-                self.ledger.forget();
-            }
+        if let Ok((mut deposits, expired)) = outcome {
+            self.ledger.settle(&mut deposits, expired > 0);
             self.acknowledged.clear();
             if !deposits.committed.is_empty() {
                 self.commits.committed(deposits.committed);
@@ -313,52 +372,77 @@ impl Running {
         }
         let refused = || refusal.clone().unwrap_or_else(closed);
         let mut stored = stored.into_iter();
-        for (answer, _room) in answers {
+        for (answer, _room) in waiters {
             let _ = answer.send(stored.next().ok_or_else(refused));
-        }
-        for change in changes {
-            change.finish(refusal.clone().map_or(Ok(()), Err));
         }
         for expiry in expiries {
             let _ = expiry.answer.send(settled.clone());
         }
+        settled.map(|_| ())
     }
 
     /// One transaction, to its durable end or to nothing.
-    async fn transaction(
+    fn transaction(
         &mut self,
         messages: &[NewMessage],
         expire: Option<(u64, u32)>,
-        changes: &mut [Box<dyn Change>],
-    ) -> Result<(Deposits, u64), sqlx::Error> {
-        if messages.is_empty() && changes.is_empty() && expire.is_none() && self.acknowledged.is_empty() {
-            return Ok((Deposits::default(), 0));
-        }
-        let connection = &mut self.connection;
-        if begin(connection).await.is_err() {
+    ) -> Result<(Deposits, u64), rusqlite::Error> {
+        let connection = &self.messages;
+        let begin = || connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]);
+        if begin().is_err() {
             // A failed commit may have left a transaction open.
-            undo(connection).await;
-            begin(connection).await?;
+            undo(connection);
+            begin()?;
         }
-        let written = async {
-            let mut deposits = self.ledger.write(connection, &self.acknowledged, messages).await?;
+        let mut written = || {
+            let deposits = self.ledger.write(connection, &self.acknowledged, messages)?;
             let expired = match expire {
-                Some((now, batch)) => super::deposit::expire(connection, now, batch).await?,
+                Some((now, batch)) => super::deposit::expire(connection, now, batch)?,
                 None => 0,
             };
-            for change in changes.iter_mut() {
-                run_alone(connection, change.as_mut()).await?;
-            }
-            sqlx::query("COMMIT").execute(&mut *connection).await?;
-            deposits.committed.shrink_to_fit();
+            connection.prepare_cached("COMMIT")?.execute([])?;
             Ok((deposits, expired))
-        }
-        .await;
+        };
+        let written = written();
         if written.is_err() {
-            undo(connection).await;
+            undo(connection);
             self.ledger.forget();
         }
         written
+    }
+
+    /// Everything that is neither message nor acknowledgement, in a transaction of its own.
+    fn change(&mut self, mut changes: Vec<Box<dyn Change>>) {
+        let connection = &mut self.changes;
+        let done = self.runtime.block_on(async {
+            if begin(connection).await.is_err() {
+                roll_back(connection).await;
+                begin(connection).await?;
+            }
+            let done = async {
+                for change in &mut changes {
+                    run_alone(connection, change.as_mut()).await?;
+                }
+                sqlx::query("COMMIT").execute(&mut *connection).await.map(|_| ())
+            };
+            let done = done.await;
+            if done.is_err() {
+                roll_back(connection).await;
+            }
+            done
+        });
+        if changes.iter().any(|change| change.touches_mailboxes()) {
+            self.ledger.forget_mailboxes();
+        }
+        let refusal = done.err().map(|error| fault::error(&error));
+        if refusal.is_some() {
+            metrics().store_errors.inc();
+            make_room(&self.messages);
+        }
+        self.report(refusal.as_ref());
+        for change in changes {
+            change.finish(refusal.clone().map_or(Ok(()), Err));
+        }
     }
 
     fn report(&self, refusal: Option<&Error>) {
@@ -376,14 +460,19 @@ async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
 }
 
 /// Ends a transaction, if SQLite has not done so by itself.
-async fn undo(connection: &mut SqliteConnection) {
+async fn roll_back(connection: &mut SqliteConnection) {
     let _ = sqlx::query("ROLLBACK").execute(connection).await;
+}
+
+/// As [`roll_back`], for messages.
+fn undo(connection: &Connection) {
+    let _ = connection.execute_batch("ROLLBACK");
 }
 
 /// Folds the log into the database: what the log holds twice is space for the next try. May fail
 /// for the same reason as what came before; nothing is lost by that.
-async fn make_room(connection: &mut SqliteConnection) {
-    let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await;
+fn make_room(connection: &Connection) {
+    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
 }
 
 /// Runs a change inside a savepoint, so that one that refuses leaves the others alone.
