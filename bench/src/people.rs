@@ -92,8 +92,7 @@ pub async fn settle(directory: &Path, storage: &Storage, count: usize) -> Outcom
         Storage::Postgres { url } => {
             let url = Zeroizing::new(url.clone());
             let fingerprint = Some(secrets.fingerprint);
-            let options =
-                postgres::Options { url, password: None, fingerprint, connections: 8, mailbox_max: u64::MAX };
+            let options = postgres::Options { url, password: None, fingerprint, connections: 8, mailbox_max: u64::MAX };
             let store = PostgresStore::open(&options, Arc::new(Nobody)).await?;
             let all = fill(&store, &tokens, count).await;
             store.close().await;

@@ -63,6 +63,8 @@ impl Accounts for PostgresStore {
             let select = "SELECT account, name, display_name, role, created, disabled FROM accounts \
                           WHERE name >= $1 AND name < $2 AND name > $3 ORDER BY name LIMIT $4";
             let end = crate::domain::account::after_prefix(prefix);
+            // No text of PostgreSQL has this character, and no name: what stands behind it decides nothing.
+            let after = after.split('\0').next().unwrap_or_default();
             let query = sqlx::query(select).bind(prefix).bind(end).bind(after).bind(i64::from(limit));
             let rows = query.fetch_all(&self.pool).await.map_err(|why| fault::error(&why))?;
             rows.iter().map(account).collect()
