@@ -1,6 +1,7 @@
 //! The one place that knows every adapter.
 
 pub mod backup;
+pub mod blobs;
 mod storage;
 
 use std::fs::{self, File};
@@ -22,7 +23,6 @@ use crate::adapters::inbound::listen::{self, TlsError};
 use crate::adapters::inbound::{cors, http, serve, watch, ws};
 use crate::adapters::outbound::argon2::PepperedArgon2;
 use crate::adapters::outbound::bus::LocalBus;
-use crate::adapters::outbound::directory::BlobDirectory;
 use crate::adapters::outbound::jwt::JwtTokens;
 use crate::adapters::outbound::rates::LocalRates;
 use crate::adapters::outbound::redis;
@@ -33,7 +33,7 @@ use crate::config::{Config, ConfigError, Secret};
 use crate::domain::login::LoginKeys;
 use crate::domain::message::Waiting;
 use crate::metrics::metrics;
-use crate::ports::{Blobs, Bus, Commits, Entropy as _, Rates, Sessions};
+use crate::ports::{Bus, Commits, Entropy as _, Rates, Sessions};
 use crate::reload;
 use crate::service::{Cluster, Fanout, Office, Ports, Relay, RelayKeys, SharedRates};
 use crate::shutdown::Shutdown;
@@ -138,7 +138,7 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
         prekeys: store.clone(),
         chats: store.clone(),
         blob_records: store.clone(),
-        blobs: blobs(&config)?,
+        blobs: blobs::open(&config)?,
         mailboxes: store.clone(),
         sessions: store.clone(),
         bus,
@@ -421,13 +421,6 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
-}
-
-/// Where the bytes of attachments are kept.
-fn blobs(config: &Config) -> Result<Arc<dyn Blobs>, StartError> {
-    let path = config.blobs.place.clone().unwrap_or_else(|| config.data_dir.join("blobs"));
-    let directory = BlobDirectory::open(&path).map_err(|why| StartError::DataDir { path, why })?;
-    Ok(Arc::new(directory))
 }
 
 fn make_data_dir(path: &Path) -> Result<(), StartError> {

@@ -13,18 +13,21 @@ use susurro_protocol::handshake::RESTORATION;
 use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList};
 use susurro_protocol::rest::{AUTH_SCHEME, StretchParams};
 use susurro_protocol::version::SUITE;
-use susurro_protocol::{AccountId, ChatId, DeviceId, MessageId};
+use susurro_protocol::{AccountId, BlobId, ChatId, DeviceId, MessageId};
+use susurro_server::adapters::outbound::directory::BlobDirectory;
 use susurro_server::adapters::outbound::postgres::{self, PostgresStore};
 use susurro_server::adapters::outbound::secrets::Secrets;
 use susurro_server::adapters::outbound::sqlite::{self, SqliteStore};
-use susurro_server::compose::backup::{BackupError, backup, restore};
+use susurro_server::compose::backup::{BackupError, KeptBlobs, Wanted, backup, restore};
 use susurro_server::config::Config;
 use susurro_server::domain::account::{Account, NewAccount, Role, Verifier};
 use susurro_server::domain::message::{Deposited, NewMessage, Waiting};
 use susurro_server::domain::prekey::Item;
-use susurro_server::ports::{Accounts, Commits, Mailboxes, Prekeys};
+use susurro_server::ports::{Accounts, Blobs as _, Commits, Mailboxes, Prekeys};
 use xtask::services::Database;
 use zeroize::Zeroizing;
+
+const WHOLE: Wanted = Wanted { secrets: true, blobs: true };
 
 struct Deaf;
 impl Commits for Deaf {
@@ -184,13 +187,16 @@ async fn beside_a_writer(bench: Bench) {
             n
         })
     };
+    let (kept, blobs) = (BlobId::from_bytes([0xab; 16]), bench.config.data_dir.join("blobs"));
+    BlobDirectory::open(&blobs).unwrap().put(kept, 1, Bytes::from_static(b"encrypted")).await.unwrap();
+    fs::write(blobs.join(format!("ab/{kept}/2.77-1")), "half of a chunk").unwrap();
     let to = bench.path("backup");
-    let manifest = backup(&bench.config, &to, true).await.unwrap();
+    let manifest = backup(&bench.config, &to, WHOLE).await.unwrap();
     stop.store(true, Ordering::Relaxed);
     let written = writer.await.unwrap();
     assert!(manifest.schema >= 2 && manifest.files.len() >= 4, "{manifest:?}");
     assert_eq!(mailbox(&*store).await.len() as u64, written, "the writer was not disturbed");
-    let refused = backup(&bench.config, &to, true).await.err().unwrap();
+    let refused = backup(&bench.config, &to, WHOLE).await.err().unwrap();
     assert!(matches!(refused, BackupError::There { .. }), "{refused}");
     drop(store);
 
@@ -234,6 +240,10 @@ async fn beside_a_writer(bench: Bench) {
     let open = other.open().await;
     assert_eq!(mailbox(&*open.store()).await.len(), found.len());
     open.close().await;
+    let blobs = BlobDirectory::open(other.config.data_dir.join("blobs")).unwrap();
+    assert_eq!(manifest.blobs, KeptBlobs::Included);
+    assert_eq!(blobs.get(kept, 1).await.unwrap(), "encrypted");
+    assert!(!manifest.files.iter().any(|file| file.name.contains("2.77")), "nothing that is being written");
     let key = |bench: &Bench| fs::read(bench.config.data_dir.join("relay.key")).unwrap();
     assert_eq!(key(&other), key(&bench));
 }
@@ -243,7 +253,8 @@ async fn a_backup_that_has_changed_lost_a_file_or_is_of_the_other_kind_is_refuse
     let (one, other) = (Bench::new(false), Bench::new(true));
     for bench in [&one, &other] {
         bench.open().await.close().await;
-        let manifest = backup(&bench.config, &bench.path("backup"), false).await.unwrap();
+        let manifest =
+            backup(&bench.config, &bench.path("backup"), Wanted { secrets: false, blobs: false }).await.unwrap();
         assert!(
             !manifest.files.iter().any(|file| file.name.starts_with("secrets")),
             "secrets only when they are wanted"

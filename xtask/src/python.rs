@@ -26,8 +26,11 @@ use crate::step::{self, Failure, Outcome};
 use crate::system;
 
 /// Every list of requirements of the project, from the folder of the workspace: one environment each.
-pub const REQUIREMENTS: &[&[&str]] =
-    &[&["server/tests/openapi/requirements.txt"], &["conformance/python/requirements.txt"]];
+pub const REQUIREMENTS: &[&[&str]] = &[
+    &["server/tests/openapi/requirements.txt"],
+    &["server/tests/s3/requirements.txt"],
+    &["conformance/python/requirements.txt"],
+];
 
 /// Makes every environment of [`REQUIREMENTS`], and installs Python itself first where
 /// [`system::prepare`] would install what is missing.

@@ -134,3 +134,15 @@ pub(super) async fn redis(config: &Config) -> Finding {
         }
     }
 }
+
+/// Whether attachments can be kept: a byte is, for a moment.
+pub(super) async fn blobs(config: &Config) -> Finding {
+    const CHECK: &str = "blobs";
+    match compose::blobs::probe(config).await {
+        Ok(place) => Finding::ok(CHECK, format!("{place} keeps and gives back")),
+        Err(error) => {
+            let todo = "see whether the directory can be written, or the bucket is there and its key is right";
+            Finding::fail(CHECK, error.to_string(), todo)
+        }
+    }
+}

@@ -75,6 +75,7 @@ pub async fn all(config: &Config, asked: &Asked) -> Vec<Finding> {
         local::certificate(config),
         local::database(config).await,
         local::redis(config).await,
+        local::blobs(config).await,
     ];
     let reached = match &asked.url {
         Some(url) => remote::all(url, asked.ca.as_deref(), &mut findings).await,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::exit::Failure;
 use super::flags::OfflineFlags;
 use super::output::Output;
-use crate::compose::backup::{self, Manifest};
+use crate::compose::backup::{self, KeptBlobs, Manifest, Wanted};
 
 #[derive(clap::Args)]
 pub(super) struct Backup {
@@ -15,6 +15,9 @@ pub(super) struct Backup {
     /// Copy the relay's secrets as well. Whoever has the backup can then pass for the relay.
     #[arg(long)]
     with_secrets: bool,
+    /// Leave the bytes of attachments out. Without them nobody can fetch attachments after a restoration.
+    #[arg(long)]
+    without_blobs: bool,
     #[command(flatten)]
     flags: OfflineFlags,
 }
@@ -32,9 +35,10 @@ pub(super) struct Restore {
 }
 
 pub(super) fn run(command: Backup, output: Output) -> Result<(), Failure> {
-    let Backup { directory, with_secrets, flags } = command;
+    let Backup { directory, with_secrets, without_blobs, flags } = command;
+    let wanted = Wanted { secrets: with_secrets, blobs: !without_blobs };
     let config = flags.start()?;
-    let manifest = super::block_on(async { Ok(backup::backup(&config, &directory, with_secrets).await?) })?;
+    let manifest = super::block_on(async { Ok(backup::backup(&config, &directory, wanted).await?) })?;
     say(output, &manifest, &format!("the backup is in {}", directory.display()))
 }
 
@@ -47,8 +51,13 @@ pub(super) fn run_restore(command: Restore, output: Output) -> Result<(), Failur
 
 fn say(output: Output, manifest: &Manifest, what: &str) -> Result<(), Failure> {
     let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
+    let blobs = match manifest.blobs {
+        KeptBlobs::Included => "",
+        KeptBlobs::InBucket => "; attachments are in their bucket, and not in it",
+        KeptBlobs::LeftOut => "; attachments are not in it",
+    };
     output.say(
         manifest,
-        format_args!("{what}: {} files, {bytes} bytes, schema {}", manifest.files.len(), manifest.schema),
+        format_args!("{what}: {} files, {bytes} bytes, schema {}{blobs}", manifest.files.len(), manifest.schema),
     )
 }

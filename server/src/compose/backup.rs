@@ -7,7 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use susurro_protocol::BlobId;
 
+use super::blobs::{self, Place};
 use super::storage::{lock, postgres_options};
 use super::{StartError, make_data_dir};
 use crate::adapters::outbound::secrets::Secrets;
@@ -25,6 +27,9 @@ const MANIFEST: &str = "manifest.json";
 /// The database of a backup of SQLite.
 const DATABASE: &str = "relay.db";
 
+/// The bytes of attachments, if they are.
+const BLOBS: &str = "blobs";
+
 /// Where the secrets are, if they are.
 const SECRETS: &str = "secrets";
 
@@ -41,8 +46,33 @@ pub struct Manifest {
     pub schema: i64,
     /// When it was begun, in milliseconds since 1970.
     pub created: u64,
+    /// What became of the bytes of attachments.
+    #[serde(default)]
+    pub blobs: KeptBlobs,
     /// Every file but this one.
     pub files: Vec<Entry>,
+}
+
+/// What a backup holds of the bytes of attachments. What is known of them is in the database.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeptBlobs {
+    /// All of them.
+    Included,
+    /// None: they are in a bucket, which has its own means.
+    InBucket,
+    /// None: nobody wanted them.
+    #[default]
+    LeftOut,
+}
+
+/// What is copied besides the database.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// The relay's secrets.
+    pub secrets: bool,
+    /// The bytes of attachments, where they are in a directory.
+    pub blobs: bool,
 }
 
 /// A file of a backup.
@@ -99,7 +129,7 @@ pub enum BackupError {
 /// # Errors
 ///
 /// [`BackupError`]; there is no directory of that name then.
-pub async fn backup(config: &Config, directory: &Path, with_secrets: bool) -> Result<Manifest, BackupError> {
+pub async fn backup(config: &Config, directory: &Path, wanted: Wanted) -> Result<Manifest, BackupError> {
     if directory.exists() {
         return Err(BackupError::There { path: directory.to_owned(), what: "name a new directory" });
     }
@@ -110,7 +140,7 @@ pub async fn backup(config: &Config, directory: &Path, with_secrets: bool) -> Re
         fs::remove_dir_all(&unfinished).map_err(|why| file(&unfinished, why))?;
     }
     make_data_dir(&unfinished)?;
-    let made = fill(config, &unfinished, with_secrets).await;
+    let made = fill(config, &unfinished, wanted).await;
     match made {
         Ok(manifest) => {
             fs::rename(&unfinished, directory).map_err(|why| file(directory, why))?;
@@ -124,7 +154,7 @@ pub async fn backup(config: &Config, directory: &Path, with_secrets: bool) -> Re
     }
 }
 
-async fn fill(config: &Config, directory: &Path, with_secrets: bool) -> Result<Manifest, BackupError> {
+async fn fill(config: &Config, directory: &Path, wanted: Wanted) -> Result<Manifest, BackupError> {
     let created = now();
     let (storage, schema) = match config.database()? {
         Database::Sqlite(path) => {
@@ -135,7 +165,16 @@ async fn fill(config: &Config, directory: &Path, with_secrets: bool) -> Result<M
             ("postgres", postgres::backup(&options, directory).await.map_err(StartError::from)?)
         }
     };
-    if with_secrets {
+    // After the database: bytes are written before the row that counts them.
+    let blobs = match blobs::place(config) {
+        Place::Bucket(..) => KeptBlobs::InBucket,
+        Place::Directory(_) if !wanted.blobs => KeptBlobs::LeftOut,
+        Place::Directory(from) => {
+            copy_blobs(&from, &directory.join(BLOBS))?;
+            KeptBlobs::Included
+        }
+    };
+    if wanted.secrets {
         let to = directory.join(SECRETS);
         make_data_dir(&to)?;
         Secrets::copy(config.secrets_dir(), &to, false).map_err(StartError::from)?;
@@ -147,7 +186,7 @@ async fn fill(config: &Config, directory: &Path, with_secrets: bool) -> Result<M
         files.push(entry(directory, name)?);
     }
     let software = env!("CARGO_PKG_VERSION").to_owned();
-    let manifest = Manifest { format: FORMAT, software, storage: storage.to_owned(), schema, created, files };
+    let manifest = Manifest { format: FORMAT, software, storage: storage.to_owned(), schema, created, blobs, files };
     let path = directory.join(MANIFEST);
     let text = serde_json::to_vec_pretty(&manifest).map_err(|why| file(&path, io::Error::other(why)))?;
     fs::write(&path, text).map_err(|why| file(&path, why))?;
@@ -180,6 +219,8 @@ pub async fn restore(config: &Config, directory: &Path, replace: bool) -> Result
         // First: a database with other secrets than its own lets nobody in.
         Secrets::copy(&secrets, config.secrets_dir(), replace).map_err(StartError::from)?;
     }
+    // Before the rows that name them. Chunks never change: those that are there stay.
+    put_blobs(config, &directory.join(BLOBS)).await?;
     match database {
         Database::Sqlite(path) => {
             if path.exists() && !replace {
@@ -195,6 +236,52 @@ pub async fn restore(config: &Config, directory: &Path, replace: bool) -> Result
         }
     }
     Ok(manifest)
+}
+
+/// Copies every chunk that is whole. What goes meanwhile is of a blob that is over.
+fn copy_blobs(from: &Path, to: &Path) -> Result<(), BackupError> {
+    if !from.exists() {
+        return Ok(());
+    }
+    let mut names = Vec::new();
+    list(from, "", &mut names)?;
+    for name in names.iter().filter(|name| chunk_of(name).is_some()) {
+        let target = to.join(name);
+        if let Some(folder) = target.parent() {
+            make_data_dir(folder)?;
+        }
+        match fs::copy(from.join(name), &target) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+            copied => {
+                let synced = copied.and_then(|_| fs::File::open(&target)).and_then(|file| file.sync_all());
+                synced.map_err(|why| file(&target, why))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts the chunks of a backup where this configuration keeps them: in a directory or a bucket.
+async fn put_blobs(config: &Config, from: &Path) -> Result<(), BackupError> {
+    if !from.exists() {
+        return Ok(());
+    }
+    let blobs = blobs::open(config)?;
+    let mut names = Vec::new();
+    list(from, "", &mut names)?;
+    for name in names {
+        let Some((blob, chunk)) = chunk_of(&name) else { continue };
+        let path = from.join(&name);
+        let bytes = fs::read(&path).map_err(|why| file(&path, why))?;
+        blobs.put(blob, chunk, bytes.into()).await.map_err(StartError::from)?;
+    }
+    Ok(())
+}
+
+/// Which chunk `ab/abcd…/0` is; none for one that is being written.
+fn chunk_of(name: &str) -> Option<(BlobId, u32)> {
+    let (folder, chunk) = name.rsplit_once('/')?;
+    Some((folder.rsplit('/').next()?.parse().ok()?, chunk.parse().ok()?))
 }
 
 /// Reads the manifest and every file that it names.
@@ -242,7 +329,12 @@ fn entry(directory: &Path, name: String) -> Result<Entry, BackupError> {
 
 fn list(directory: &Path, below: &str, names: &mut Vec<String>) -> Result<(), BackupError> {
     let folder = directory.join(below);
-    for found in fs::read_dir(&folder).map_err(|why| file(&folder, why))? {
+    let entries = match fs::read_dir(&folder) {
+        // A blob that ends while a relay goes on takes its folder along.
+        Err(why) if why.kind() == io::ErrorKind::NotFound && !below.is_empty() => return Ok(()),
+        entries => entries.map_err(|why| file(&folder, why))?,
+    };
+    for found in entries {
         let found = found.map_err(|why| file(&folder, why))?;
         let name = format!("{below}{}", found.file_name().to_string_lossy());
         if found.path().is_dir() {

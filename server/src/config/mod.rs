@@ -106,15 +106,24 @@ pub enum Database {
 /// Where encrypted attachments are kept, and how much of them.
 #[derive(Debug, Clone)]
 pub struct Blobs {
-    /// A directory; `None` for `blobs` in the data directory.
-    pub place: Option<PathBuf>,
+    /// A directory, or `s3://BUCKET/PREFIX`; `None` for `blobs` in the data directory.
+    pub place: Option<String>,
+    /// Address of a service like S3; `None` for Amazon's.
+    pub endpoint: Option<String>,
+    /// Its region.
+    pub region: String,
+    /// Name of the key.
+    pub access_key: Option<String>,
+    /// The key.
+    pub secret_key: Option<Secret>,
     /// Bytes that the attachments of one account may take.
     pub quota: u64,
 }
 
 impl Default for Blobs {
     fn default() -> Self {
-        Self { place: None, quota: BLOB_QUOTA }
+        let region = "us-east-1".to_owned();
+        Self { place: None, endpoint: None, region, access_key: None, secret_key: None, quota: BLOB_QUOTA }
     }
 }
 
@@ -217,6 +226,9 @@ pub enum SettingsError {
 /// What cannot be, before anything was started.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// A bucket without the key to it.
+    #[error("blobs in a bucket need blobs-access-key, and the key itself in SUSURRO_BLOBS_SECRET_KEY or a file")]
+    BlobKeys,
     /// Nowhere to keep anything.
     #[error("there is no data directory; give --data-dir DIR, SUSURRO_DATA_DIR, or data-dir in the configuration file")]
     NoDataDir,

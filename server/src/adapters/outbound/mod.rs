@@ -5,6 +5,7 @@ pub mod bus;
 pub mod directory;
 pub mod jwt;
 pub mod memory;
+pub mod objects;
 pub mod postgres;
 pub mod rates;
 pub mod redis;

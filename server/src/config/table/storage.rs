@@ -92,11 +92,51 @@ pub(super) static GROUP: Group = Group {
         },
         Setting {
             name: "blobs",
-            kind: Kind::Text("DIR"),
-            default: Preset::Unset { meaning: "DATA-DIR/blobs", example: "/var/lib/susurro/blobs" },
-            help: "Directory of encrypted attachments.",
+            kind: Kind::Text("PLACE"),
+            default: Preset::Unset { meaning: "DATA-DIR/blobs", example: "s3://susurro/blobs" },
+            help: "Where encrypted attachments are kept: a directory, or s3://BUCKET/PREFIX.",
             set: |config, text| {
-                config.blobs.place = Some(text.into());
+                config.blobs.place = Some(text.to_owned());
+                Ok(())
+            },
+        },
+        Setting {
+            name: "blobs-endpoint",
+            kind: Kind::Text("URL"),
+            default: Preset::Unset { meaning: "Amazon S3", example: "https://objects.example" },
+            help: "Address of the service that holds the bucket.",
+            set: |config, text| {
+                config.blobs.endpoint = Some(text.to_owned());
+                Ok(())
+            },
+        },
+        Setting {
+            name: "blobs-region",
+            kind: Kind::Text("REGION"),
+            default: Preset::Is("us-east-1"),
+            help: "Region of the bucket.",
+            set: |config, text| {
+                text.clone_into(&mut config.blobs.region);
+                Ok(())
+            },
+        },
+        Setting {
+            name: "blobs-access-key",
+            kind: Kind::Text("NAME"),
+            default: Preset::Unset { meaning: "none: a bucket needs one", example: "susurro" },
+            help: "Name of the key to the bucket.",
+            set: |config, text| {
+                config.blobs.access_key = Some(text.to_owned());
+                Ok(())
+            },
+        },
+        Setting {
+            name: "blobs-secret-key",
+            kind: Kind::Secret,
+            default: Preset::Unset { meaning: "none: a bucket needs one", example: "from a file" },
+            help: "The key to the bucket.",
+            set: |config, text| {
+                config.blobs.secret_key = Some(Secret::new(text));
                 Ok(())
             },
         },
