@@ -29,11 +29,11 @@ use crate::adapters::outbound::redis;
 use crate::adapters::outbound::secrets::{SecretError, Secrets, TokenKeys};
 use crate::adapters::outbound::system::{SystemClock, SystemEntropy};
 use crate::adapters::outbound::{postgres, sqlite};
-use crate::config::{Config, ConfigError, Secret};
+use crate::config::{Config, ConfigError, Database, Secret};
 use crate::domain::login::LoginKeys;
 use crate::domain::message::Waiting;
 use crate::metrics::metrics;
-use crate::ports::{Bus, Commits, Entropy as _, Rates, Sessions};
+use crate::ports::{Around, Bus, Commits, Entropy as _, Neighbours, Rates, Sessions, Stance};
 use crate::reload;
 use crate::service::{Cluster, Fanout, Office, Ports, Relay, RelayKeys, SharedRates};
 use crate::shutdown::Shutdown;
@@ -148,7 +148,7 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
         entropy: Arc::new(SystemEntropy),
     };
     let rates = nodes.rates.clone();
-    let mut tending = nodes.tend(ports.sessions.clone());
+    let mut tending = nodes.tend(ports.sessions.clone(), store.clone());
     let login = LoginKeys::new(*secrets.nonces, *secrets.salts);
     let relay = Relay::new(ports, RelayKeys { signing, login })
         .with_registration(config.registration)
@@ -301,6 +301,15 @@ impl OpenOffice {
         Ok(TokenOffice { open: self, tokens })
     }
 
+    /// The nodes that are at work on the database.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not say.
+    pub async fn nodes(&self) -> Result<Around, crate::domain::Error> {
+        self.store.look(Stance::Visitor).await
+    }
+
     /// Writes what waits and closes the database.
     pub async fn close(self) {
         let _ = self.store.close().await;
@@ -355,13 +364,24 @@ impl RunningRelay {
 struct Nodes {
     bus: Arc<dyn Bus>,
     rates: Arc<dyn Rates>,
-    others: Option<(Arc<Cluster>, redis::Driver, redis::RatesDriver)>,
+    /// `None` where there can be no others.
+    cluster: Option<Arc<Cluster>>,
+    redis: Option<(redis::Driver, redis::RatesDriver)>,
 }
 
 fn nodes(config: &Config, secrets: &Secrets) -> Result<Nodes, StartError> {
     let local = Arc::new(LocalBus::default());
     let rates = Arc::new(LocalRates::default());
-    let Some(url) = &config.redis else { return Ok(Nodes { bus: local, rates, others: None }) };
+    let Some(url) = &config.redis else {
+        // Others may come to a database on a server at any time.
+        return Ok(match config.database()? {
+            Database::Sqlite(_) => Nodes { bus: local, rates, cluster: None, redis: None },
+            Database::Postgres(_) => {
+                let cluster = Arc::new(Cluster::unlinked(local));
+                Nodes { bus: cluster.clone(), rates, cluster: Some(cluster), redis: None }
+            }
+        });
+    };
     let address = redis::Address::read(url, config.redis_password.as_ref().map(Secret::reveal))?;
     if address.is_tls() {
         // The client of Redis takes the process's provider. One that is there already is the same.
@@ -374,17 +394,24 @@ fn nodes(config: &Config, secrets: &Secrets) -> Result<Nodes, StartError> {
     let mut node = [0; 8];
     SystemEntropy.fill(&mut node)?;
     let cluster = Arc::new(Cluster::new(local, Arc::new(link), u64::from_be_bytes(node)));
-    Ok(Nodes { bus: cluster.clone(), rates, others: Some((cluster, driver, counting)) })
+    Ok(Nodes { bus: cluster.clone(), rates, cluster: Some(cluster), redis: Some((driver, counting)) })
 }
 
 impl Nodes {
     /// Begins to talk with the other nodes, if there are any.
-    fn tend(self, sessions: Arc<dyn Sessions>) -> Vec<JoinHandle<()>> {
-        let Some((cluster, driver, counting)) = self.others else { return Vec::new() };
-        let driving = tokio::spawn(driver.run(cluster.clone()));
-        let shown = cluster.clone();
-        let showing = tokio::spawn(async move { shown.show_itself().await });
-        vec![driving, showing, tokio::spawn(counting.run()), tokio::spawn(async move { cluster.tend(sessions).await })]
+    fn tend(self, sessions: Arc<dyn Sessions>, neighbours: Arc<dyn Neighbours>) -> Vec<JoinHandle<()>> {
+        let Some(cluster) = self.cluster else { return Vec::new() };
+        let mut tending = Vec::new();
+        if let Some((driver, counting)) = self.redis {
+            let shown = cluster.clone();
+            tending.extend([
+                tokio::spawn(driver.run(cluster.clone())),
+                tokio::spawn(counting.run()),
+                tokio::spawn(async move { shown.show_itself().await }),
+            ]);
+        }
+        tending.push(tokio::spawn(async move { cluster.tend(sessions, neighbours).await }));
+        tending
     }
 }
 

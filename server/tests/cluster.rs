@@ -23,7 +23,9 @@ use susurro_server::adapters::outbound::redis::{Address, Options, link, rates};
 use susurro_server::domain::message::{Signal, Waiting};
 use susurro_server::domain::rate::PerMinute;
 use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation};
-use susurro_server::ports::{Answer, Asker, Bus, Counted, Ending, Link, Rates, Sessions, Slot, Taken, Turn};
+use susurro_server::ports::{
+    Answer, Around, Asker, Bus, Counted, Ending, Link, Neighbours, Rates, Sessions, Slot, Stance, Taken, Turn,
+};
 use susurro_server::service::{Cluster, SharedRates};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -55,7 +57,8 @@ async fn node_with(url: &str, password: Option<&str>, number: u64, sessions: &Ar
     let link: Arc<dyn Link> = Arc::new(link);
     let bus = Arc::new(Cluster::new(Arc::new(LocalBus::default()), link.clone(), number));
     let (tended, sessions) = (bus.clone(), sessions.clone());
-    let tasks = vec![tokio::spawn(driver.run(bus.clone())), tokio::spawn(async move { tended.tend(sessions).await })];
+    let tending = async move { tended.tend(sessions, Arc::new(One)).await };
+    let tasks = vec![tokio::spawn(driver.run(bus.clone())), tokio::spawn(tending)];
     let node = Node { bus, link, tasks };
     until(|| node.link.is_up()).await;
     node
@@ -86,6 +89,15 @@ impl Sessions for Ended {
 
     fn expire(&self, _: u64, _: u32) -> Answer<'_, u64> {
         unused()
+    }
+}
+
+/// A database that one other node is at work on, which hears all.
+struct One;
+
+impl Neighbours for One {
+    fn look(&self, _: Stance) -> Answer<'_, Around> {
+        Box::pin(std::future::ready(Ok(Around { others: 1, unheard: 0 })))
     }
 }
 
@@ -320,7 +332,7 @@ async fn a_relay_starts_without_redis_and_finds_it_later() {
     let bus = Arc::new(Cluster::new(Arc::new(LocalBus::default()), link.clone(), 1));
     let (tended, of_store) = (bus.clone(), sessions.clone());
     let driving = tokio::spawn(driver.run(bus.clone()));
-    let tending = tokio::spawn(async move { tended.tend(of_store).await });
+    let tending = tokio::spawn(async move { tended.tend(of_store, Arc::new(One)).await });
     let slot = attach(&bus, device(1), FAMILY);
     assert!(woken(&slot).await.behind, "it polls from the beginning");
     redis.restart().unwrap();

@@ -24,6 +24,10 @@ pub const POSTGRES_MISSING: &str = "missing: PostgreSQL 14 or newer with its pro
 pub const REDIS_MISSING: &str = "missing: redis-server (or valkey-server) 7 or newer; install it first (Debian and \
                                  Ubuntu: sudo apt-get install redis-server)";
 
+/// What to say when it is not there.
+pub const FAKETIME_MISSING: &str = "missing: libfaketime, by which tests set the clock of a relay; install it first \
+                                    (Debian and Ubuntu: sudo apt-get install libfaketime)";
+
 /// Whether [`PYTHON`] is there and can make environments with pip.
 #[must_use]
 pub fn has_python() -> bool {
@@ -93,6 +97,22 @@ pub fn prepare_browser() -> Outcome {
     let missing = "missing: Chromium and chromedriver; install them first (Debian: sudo apt-get install chromium \
                    chromium-driver)";
     if has_browser() { Ok(()) } else { Err(Failure(missing.to_owned())) }
+}
+
+/// As [`prepare`], for the library that shows a relay another time.
+///
+/// # Errors
+///
+/// [`FAKETIME_MISSING`].
+pub fn prepare_faketime() -> Outcome {
+    let has_faketime = || {
+        let mut folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+        folders.any(|folder| folder.path().join("faketime/libfaketime.so.1").exists())
+    };
+    if !has_faketime() && can_install() {
+        install("libfaketime", &["libfaketime"])?;
+    }
+    if has_faketime() { Ok(()) } else { Err(Failure(FAKETIME_MISSING.to_owned())) }
 }
 
 /// As [`prepare`], for the formal models: Spin, which writes its verifiers in C.

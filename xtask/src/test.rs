@@ -25,6 +25,7 @@ pub fn run() -> Outcome {
     system::prepare_models()?;
     system::prepare_pebble()?;
     system::prepare_browser()?;
+    system::prepare_faketime()?;
     services::prepare()?;
     step::run("build everything", &mut step::cargo(&["build", "--workspace", "--all-targets", "--locked"]))?;
 

@@ -8,7 +8,14 @@
     reason = "a test stops where it fails, and says how far it came"
 )]
 
+mod clock;
+mod disk;
+mod failover;
+mod network;
 mod nodes;
+mod proxy;
+mod support;
+mod upgrade;
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //! A copy of the sources is changed by a table of substitutions and built once, into programs of other names; which
 //! rule is off is said by `SUSURRO_TWIN` when a twin runs. The sources that are released hold nothing of this.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -100,11 +101,15 @@ fn target() -> PathBuf {
 }
 
 /// Makes the changed copy. Files that are there already as they should be stay untouched: Cargo goes by their times.
+/// What an earlier copy had and the sources have no longer is taken away: Cargo finds tests and programs by their files.
 fn copy(tables: &[&[Twin]], source: &Path) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut wanted = Vec::new();
+    let (mut wanted, mut there, mut copied) = (Vec::new(), Vec::new(), HashSet::new());
     for part in PARTS {
         files(&root.join(part), &mut wanted);
+    }
+    if source.is_dir() {
+        files(source, &mut there);
     }
     for file in wanted {
         let name = file.strip_prefix(root).unwrap();
@@ -112,12 +117,26 @@ fn copy(tables: &[&[Twin]], source: &Path) {
         // One folder deeper than the real ones: Cargo names what it builds after the path within the workspace, and
         // what was built for a twin must never be taken for the real thing in the folder that both share.
         let to = if name.parent() == Some(Path::new("")) { source.join(name) } else { source.join(DEEPER).join(name) };
+        copied.insert(to.clone());
         if fs::read(&to).is_ok_and(|there| there == contents) {
             continue;
         }
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::write(to, contents).unwrap();
     }
+    for stale in there.iter().filter(|file| !copied.contains(*file)) {
+        fs::remove_file(stale).unwrap();
+    }
+}
+
+#[test]
+fn what_the_sources_have_no_longer_leaves_the_copy() {
+    let source = tempfile::tempdir().unwrap();
+    let stale = source.path().join(DEEPER).join("xtask/tests/stale.rs");
+    fs::create_dir_all(stale.parent().unwrap()).unwrap();
+    fs::write(&stale, "not Rust").unwrap();
+    copy(&[], source.path());
+    assert!(!stale.exists() && source.path().join(DEEPER).join("xtask/src/lib.rs").is_file());
 }
 
 fn files(path: &Path, found: &mut Vec<PathBuf>) {

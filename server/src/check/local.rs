@@ -8,7 +8,7 @@ use crate::adapters::inbound::listen::Identity;
 use crate::adapters::outbound::redis;
 use crate::adapters::outbound::secrets::TokenKeys;
 use crate::compose;
-use crate::config::{Config, Secret};
+use crate::config::{Config, Database, Secret};
 
 /// Below this the relay soon has to refuse messages, and below that it does.
 const DISK_LOW: u64 = 2 * 1024 * 1024 * 1024;
@@ -112,11 +112,29 @@ pub(super) async fn database(config: &Config) -> Finding {
     }
 }
 
+/// Nodes on one database without Redis work, and are slow to tell each other of messages.
+async fn without_redis(check: &'static str, config: &Config) -> Finding {
+    let none = Finding::skip(check, "none is configured: this node is the only one");
+    if !matches!(config.database(), Ok(Database::Postgres(_))) {
+        return none;
+    }
+    // What is wrong with the database is said where that is looked at.
+    let Ok(office) = compose::office(config).await else { return none };
+    let around = office.nodes().await;
+    office.close().await;
+    match around {
+        Ok(around) if around.others > 1 => Finding::warn(
+            check,
+            format!("none is configured, and {} nodes are at work on the database: they poll", around.others),
+            "give every node the same --redis; until then messages between nodes take about two seconds",
+        ),
+        _ => none,
+    }
+}
+
 pub(super) async fn redis(config: &Config) -> Finding {
     const CHECK: &str = "redis";
-    let Some(url) = &config.redis else {
-        return Finding::skip(CHECK, "none is configured: this node is the only one");
-    };
+    let Some(url) = &config.redis else { return without_redis(CHECK, config).await };
     let todo = "see whether it runs and the password is right; until then nodes reach each other by polling only";
     match redis::Address::read(url, config.redis_password.as_ref().map(Secret::reveal)) {
         Err(error) => Finding::fail(CHECK, error.to_string(), todo),

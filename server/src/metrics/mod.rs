@@ -68,7 +68,7 @@ pub struct Metrics {
     pub store_ready: Gauge,
     /// Bytes of the embedded database; set when somebody looks.
     pub store_bytes: Gauge,
-    /// 1 while the bus reaches the other nodes, and for a relay alone.
+    /// 1 while the bus reaches the other nodes, and for a relay alone; set when somebody looks.
     pub bus_up: Gauge,
     requests: Family<Request, Counter>,
     request_seconds: Family<Route, Histogram>,

@@ -45,6 +45,11 @@ pub trait Bus: Send + Sync {
 
     /// The nodes that were heard of a moment ago, this one included; none for a node that is alone.
     fn nodes(&self) -> Vec<Node>;
+
+    /// How other nodes are reached.
+    fn reach(&self) -> Reach {
+        Reach::Alone
+    }
 }
 
 /// A node of a relay, as another one knows it.
@@ -58,6 +63,17 @@ pub struct Node {
     pub connections: u64,
     /// How long ago that was.
     pub quiet: Duration,
+}
+
+/// How a node and the others of its relay reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// There are no others.
+    Alone,
+    /// They hear each other.
+    Linked,
+    /// Some do not: connections look for their messages every few seconds.
+    Polling,
 }
 
 /// Orders the connections of a device by when their `Welcome` was made, between the nodes of a relay as well: two

@@ -4,14 +4,15 @@
 //! ([`Link`]), which is fast and certain of nothing; what nobody heard is found in the store:
 //!
 //! - As long as the nodes hear each other, each connection looks into its mailbox once in a while ([`SWEEP`]).
-//! - When they do not, each looks every few seconds ([`POLL`]), and whether its token was taken back.
+//! - When this one does not, or another on the same database does not ([`Neighbours`]), or there is no link at all, each
+//!   looks every few seconds ([`POLL`]), and whether its token was taken back.
 //!
 //! A device is connected once. A node that gets its connection says so to everyone who follows the device, itself
 //! included. The connection with the latest `Welcome` stays ([`Turn`]): a node that hears of an older one than its own
 //! announces its own again.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +23,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::domain::message::{Signal, Waiting};
 use crate::domain::token::FamilyId;
-use crate::ports::{AtWork, Attachment, Audience, Bus, Connections, Heard, Link, Node, Sessions, Slot, Turn, Word};
+use crate::ports::{
+    Around, AtWork, Attachment, Audience, Bus, Connections, Heard, Link, Neighbours, Node, Reach, Sessions, Slot,
+    Stance, Turn, Word,
+};
 
 /// Between two looks of a connection into its mailbox while the nodes hear each other: as late as that comes a
 /// message whose wake-up got lost without anybody noticing.
@@ -30,6 +34,12 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 /// The same while they do not.
 const POLL: Duration = Duration::from_secs(2);
+
+/// How long a node is [`Stance::Unheard`] to others after it is not: they look every [`POLL`], and must not miss it.
+const SETTLED: Duration = Duration::from_secs(10);
+
+/// How long the others may take to be told of. Who is there is then not known.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Looks a second of one node at most: with more than 2,000 connections polling takes longer than [`POLL`].
 const LOOKS_A_SECOND: u32 = 1_000;
@@ -48,6 +58,10 @@ const NODES_MAX: usize = 1_000;
 pub struct Cluster {
     local: Arc<dyn Connections>,
     link: Arc<dyn Link>,
+    /// Whether a link was asked for.
+    is_linked: bool,
+    /// Whether connections look for messages that nobody told of.
+    is_polling: AtomicBool,
     node: u64,
     numbers: AtomicU64,
     attached: Mutex<HashMap<DeviceId, Announced>>,
@@ -69,17 +83,15 @@ impl Cluster {
     /// The bus of node `node`, a number that no other node has, over its own connections.
     #[must_use]
     pub fn new(local: Arc<dyn Connections>, link: Arc<dyn Link>, node: u64) -> Self {
-        let (numbers, attached) = (AtomicU64::default(), Mutex::default());
-        Self {
-            local,
-            link,
-            node,
-            numbers,
-            attached,
-            losses: AtomicU64::default(),
-            changed: Notify::new(),
-            others: Mutex::default(),
-        }
+        let (numbers, attached, is_polling) = (AtomicU64::default(), Mutex::default(), AtomicBool::default());
+        let (losses, changed, others) = (AtomicU64::default(), Notify::new(), Mutex::default());
+        Self { local, link, is_linked: true, is_polling, node, numbers, attached, losses, changed, others }
+    }
+
+    /// The bus of a node without a link, over its own connections: it has to find out whether there are others.
+    #[must_use]
+    pub fn unlinked(local: Arc<dyn Connections>) -> Self {
+        Self { is_linked: false, ..Self::new(local, Arc::new(Unlinked), 0) }
     }
 
     /// Tells the other nodes again and again that this one is at work.
@@ -107,19 +119,53 @@ impl Cluster {
     }
 
     /// Looks into the store for what the nodes did not tell each other, as long as it is polled.
-    pub async fn tend(&self, sessions: Arc<dyn Sessions>) {
+    pub async fn tend(&self, sessions: Arc<dyn Sessions>, neighbours: Arc<dyn Neighbours>) {
         let mut known = self.losses.load(Ordering::Relaxed);
+        let mut unheard_until = Instant::now() + SETTLED;
+        let mut looked = Instant::now();
+        let mut sweep = jittered(SWEEP);
+        // Until the database has said otherwise.
+        let mut around = Around { others: 1, unheard: 0 };
+        let mut was_polling = false;
         loop {
             let (is_up, losses) = (self.link.is_up(), self.losses.load(Ordering::Relaxed));
-            // What was said since the link was lost was not heard.
             if !is_up || losses != known {
+                unheard_until = Instant::now() + SETTLED;
+            }
+            let is_heard = is_up && Instant::now() >= unheard_until;
+            let asked = neighbours.look(if is_heard { Stance::Linked } else { Stance::Unheard });
+            if let Ok(Ok(told)) = timeout(PATIENCE, asked).await {
+                around = told;
+            }
+            let is_polling = (!is_up && around.others > 0) || around.unheard > 0;
+            self.say(is_polling, around);
+            // Once more after the last time: what was said before was not heard.
+            if is_polling || was_polling || losses != known || looked.elapsed() > sweep {
                 self.look(&*sessions, is_up).await;
+                looked = Instant::now();
+                sweep = jittered(SWEEP);
             }
-            known = if is_up { losses } else { u64::MAX };
-            let pause = jittered(if is_up { SWEEP } else { POLL });
-            if timeout(pause, self.changed.notified()).await.is_err() && is_up {
-                self.look(&*sessions, true).await;
-            }
+            was_polling = is_polling;
+            known = losses;
+            let _ = timeout(jittered(POLL), self.changed.notified()).await;
+        }
+    }
+
+    /// Tells those who run the relay. A link that is lost tells of itself.
+    fn say(&self, is_polling: bool, around: Around) {
+        let was = self.is_polling.swap(is_polling, Ordering::Relaxed);
+        if was == is_polling {
+            return;
+        }
+        if !is_polling {
+            tracing::info!("mailboxes are not polled");
+        } else if !self.is_linked {
+            tracing::warn!(
+                nodes = around.others,
+                "other nodes are at work on the same database and no Redis is configured: mailboxes are polled"
+            );
+        } else if around.unheard > 0 {
+            tracing::warn!(nodes = around.unheard, "other nodes are not reached over Redis: mailboxes are polled");
         }
     }
 
@@ -242,6 +288,10 @@ impl Bus for Cluster {
     }
 
     fn nodes(&self) -> Vec<Node> {
+        if !self.is_linked {
+            // Others may be there all the same: of them the database tells no more than that.
+            return Vec::new();
+        }
         let connections = self.local.connections() as u64;
         let mut nodes = vec![Node { number: self.node, here: true, connections, quiet: Duration::ZERO }];
         let others = self.others();
@@ -251,6 +301,32 @@ impl Bus for Cluster {
         }));
         nodes.sort_unstable_by_key(|node| node.number);
         nodes
+    }
+
+    fn reach(&self) -> Reach {
+        let is_polling = self.is_polling.load(Ordering::Relaxed) || (self.is_linked && !self.link.is_up());
+        match (is_polling, self.is_linked) {
+            (true, _) => Reach::Polling,
+            (false, true) => Reach::Linked,
+            (false, false) => Reach::Alone,
+        }
+    }
+}
+
+/// The link of a node that has none.
+struct Unlinked;
+
+impl Link for Unlinked {
+    fn follow(&self, _: DeviceId) {}
+
+    fn unfollow(&self, _: DeviceId) {}
+
+    fn say(&self, _: Audience, _: Word) -> bool {
+        false
+    }
+
+    fn is_up(&self) -> bool {
+        false
     }
 }
 

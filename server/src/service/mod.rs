@@ -46,7 +46,7 @@ use crate::domain::login::LoginKeys;
 use crate::domain::rate::{Buckets, Pace, PerMinute};
 use crate::ports::{
     Accounts, Administration, BlobRecords, Blobs, Bus, Chats, Clock, Devices, Entropy, Invites, Mailboxes, Passwords,
-    Prekeys, Sessions, Tokens,
+    Prekeys, Reach, Sessions, Tokens,
 };
 
 /// The adapters that the use cases run on.
@@ -169,6 +169,12 @@ impl Relay {
     /// [`Error::Storage`] while the store takes nothing.
     pub async fn ready(&self) -> Result<(), Error> {
         self.ports.mailboxes.ready().await
+    }
+
+    /// How this node and the others of the relay reach each other.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.ports.bus.reach()
     }
 
     /// How large the database is, in bytes.

@@ -11,6 +11,7 @@ use susurro_protocol::frame::FrameKind;
 use susurro_protocol::rest::RelayStatus;
 use susurro_server::config::Config;
 use susurro_server::domain::rate::PerMinute;
+use tokio::time::sleep;
 use xtask::services::{Database, Redis, database};
 
 use crate::support::{Closed, PATIENCE, Person, Relay, code, config, pair, register, relay_at};
@@ -23,20 +24,100 @@ struct Two {
     database: Database,
 }
 
+/// Two nodes without Redis.
+async fn two_unlinked() -> (Relay, Relay, Database) {
+    let (database, secrets) = (database().unwrap(), tempfile::tempdir().unwrap());
+    let start = async || {
+        let dir = tempfile::tempdir().unwrap();
+        let (database, secrets_dir) = (Some(database.url()), Some(secrets.path().to_owned()));
+        let changed = Config { database, secrets_dir, ..config(dir.path()) };
+        relay_at(dir, changed).await
+    };
+    let (one, other) = (start().await, start().await);
+    (one, other, database)
+}
+
+/// Waits until a node says this of the others in `/readyz`, which it is all the time.
+async fn reaches(relay: &Relay, how: &str) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = reqwest::get(format!("{}/readyz", relay.running.url())).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let said: serde_json::Value = answer.json().await.unwrap();
+        if said["nodes"] == how {
+            return;
+        }
+        assert!(Instant::now() < until, "{how}: {said}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_without_redis_notice_each_other_and_poll() {
+    let (one, other, _database) = two_unlinked().await;
+    for relay in [&one, &other] {
+        reaches(relay, "polling").await;
+    }
+    let (alice, bob, chat) = pair(&one).await;
+    let bob = moved(&bob, &other);
+    let (mut at_alice, mut at_bob) = (alice.connect(0).await, bob.connect(0).await);
+    let mut times = Vec::new();
+    for n in 1..=5_u64 {
+        let sent = Instant::now();
+        at_alice.deposit(&alice.message(chat, &bob, &n.to_be_bytes())).await.unwrap();
+        assert_eq!(at_bob.delivery().await.seq, n);
+        at_bob.ack(n).await;
+        times.push(sent.elapsed());
+    }
+    times.sort_unstable();
+    println!("without Redis a message to the other node takes {:?} to {:?}", times[0], times[4]);
+    // The first one alone again is told so by the database.
+    assert!(other.running.shutdown().await);
+    reaches(&one, "alone").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_hears_from_the_database_that_another_has_lost_redis() {
+    let mut lost = Redis::start().unwrap();
+    // Each reaches a Redis of its own: that they do not hear each other over the other one is not what is tried here.
+    let two = two_of(|config, n| if n == 0 { Config { redis: Some(lost.url()), ..config } } else { config }).await;
+    reaches(&two.other, "linked").await;
+    let (alice, bob, chat) = pair(&two.one).await;
+    let bob = moved(&bob, &two.other);
+    let (mut at_alice, mut at_bob) = (alice.connect(0).await, bob.connect(0).await);
+    lost.kill().unwrap();
+    let gone = Instant::now();
+    reaches(&two.one, "polling").await;
+    reaches(&two.other, "polling").await;
+    println!("a node that hears everything polls {:?} after another lost Redis", gone.elapsed());
+    let sent = Instant::now();
+    at_alice.deposit(&alice.message(chat, &bob, b"nobody is woken")).await.unwrap();
+    assert_eq!(at_bob.delivery().await.seq, 1);
+    println!("a message from that one takes {:?}", sent.elapsed());
+    lost.restart().unwrap();
+    reaches(&two.one, "linked").await;
+    reaches(&two.other, "linked").await;
+}
+
 async fn two_with(change: impl Fn(Config) -> Config) -> Two {
+    two_of(|config, _| change(config)).await
+}
+
+/// `change` gets the number of the node as well.
+async fn two_of(change: impl Fn(Config, usize) -> Config) -> Two {
     let (database, redis) = (database().unwrap(), Redis::start().unwrap());
     let secrets = tempfile::tempdir().unwrap();
-    let start = async |secrets: &std::path::Path| {
+    let start = async |number: usize| {
         let dir = tempfile::tempdir().unwrap();
         let shared = Config {
             database: Some(database.url()),
             redis: Some(redis.url()),
-            secrets_dir: Some(secrets.to_owned()),
+            secrets_dir: Some(secrets.path().to_owned()),
             ..config(dir.path())
         };
-        relay_at(dir, change(shared)).await
+        relay_at(dir, change(shared, number)).await
     };
-    let (one, other) = (start(secrets.path()).await, start(secrets.path()).await);
+    let (one, other) = (start(0).await, start(1).await);
     Two { one, other, redis, database }
 }
 

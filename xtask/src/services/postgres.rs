@@ -125,6 +125,49 @@ impl Postgres {
         fs::read_to_string(self.supervised.directory().join("log")).unwrap_or_default()
     }
 
+    /// Starts a standby of this server, which takes over every change as it happens (streaming replication), and makes
+    /// this one wait with each commit until the standby has it on disk. Only a [durable](Options::durable) server waits.
+    ///
+    /// # Errors
+    ///
+    /// A line that says what is missing, or what PostgreSQL said.
+    pub fn standby(&self) -> Outcome<Self> {
+        let supervised = Supervised::new("postgres", "INT")?;
+        own(supervised.directory())?;
+        let mut copy = as_user()?;
+        copy.push(self.programs.join("pg_basebackup").display().to_string());
+        let mut command = Command::new(&copy[0]);
+        command.args(&copy[1..]).arg("--pgdata").arg(supervised.directory().join("data"));
+        command.args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-password"]);
+        command.args(["--host=127.0.0.1", &format!("--port={}", self.port), &format!("--username={USER}")]);
+        command.env("PGPASSWORD", &self.password);
+        quietly("copy a running PostgreSQL server", &mut command, Some(supervised.directory()))?;
+        let (programs, options, password) = (self.programs.clone(), self.options.clone(), self.password.clone());
+        let mut standby = Self { supervised, programs, options, password, port: free_port()? };
+        standby.restart()?;
+        self.say("ALTER SYSTEM SET synchronous_standby_names = '*'")?;
+        self.say("SELECT pg_reload_conf()")?;
+        Ok(standby)
+    }
+
+    /// Makes a standby a server that is written to.
+    ///
+    /// # Errors
+    ///
+    /// What PostgreSQL said.
+    pub fn promote(&self) -> Outcome {
+        self.say("SELECT pg_promote()")
+    }
+
+    /// Says a statement to the server as its administrator.
+    ///
+    /// # Errors
+    ///
+    /// What PostgreSQL said.
+    pub fn say(&self, statement: &str) -> Outcome {
+        psql(&self.url(), statement)
+    }
+
     /// An empty database on it.
     ///
     /// # Errors
@@ -273,11 +316,11 @@ fn write_secret(path: &Path, secret: &str) -> std::io::Result<()> {
     options.open(path)?.write_all(secret.as_bytes())
 }
 
-/// A server writes `ready` as the eighth line of this file when it takes connections.
+/// A server writes `ready` as the eighth line of this file when it takes connections, a standby `standby`.
 fn is_ready(data: &Path, pid: &str) -> bool {
     let status = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
     let mut lines = status.lines().map(str::trim);
-    lines.next() == Some(pid) && lines.nth(6) == Some("ready")
+    lines.next() == Some(pid) && matches!(lines.nth(6), Some("ready" | "standby"))
 }
 
 /// The user of the servers when we are root, which PostgreSQL refuses to run as.

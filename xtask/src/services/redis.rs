@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::supervised::{Supervised, free_port, on_path};
 use crate::step::{Failure, Outcome};
@@ -15,7 +15,8 @@ pub struct Redis {
     supervised: Supervised,
     program: PathBuf,
     port: u16,
-    more: &'static [(&'static str, &'static str)],
+    more: Vec<(String, String)>,
+    tls_port: Option<u16>,
 }
 
 /// The program, Redis or Valkey.
@@ -38,10 +39,33 @@ impl Redis {
     /// # Errors
     ///
     /// As [`start`](Self::start).
-    pub fn start_with(more: &'static [(&'static str, &'static str)]) -> Outcome<Self> {
+    pub fn start_with(more: &[(&str, &str)]) -> Outcome<Self> {
+        let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self::begin(more, None)
+    }
+
+    /// [`start`](Self::start) of a server that speaks TLS as well, with the certificate and key in these files (PEM),
+    /// and asks clients for none.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_tls(certificate: &Path, key: &Path) -> Outcome<Self> {
+        let port = free_port()?;
+        let more = [
+            ("--tls-port", port.to_string()),
+            ("--tls-cert-file", certificate.display().to_string()),
+            ("--tls-key-file", key.display().to_string()),
+            ("--tls-ca-cert-file", certificate.display().to_string()),
+            ("--tls-auth-clients", "no".to_owned()),
+        ];
+        Self::begin(more.map(|(name, value)| (name.to_owned(), value)).to_vec(), Some(port))
+    }
+
+    fn begin(more: Vec<(String, String)>, tls_port: Option<u16>) -> Outcome<Self> {
         let program = find().ok_or_else(|| Failure(crate::system::REDIS_MISSING.to_owned()))?;
         let supervised = Supervised::new("redis", "TERM")?;
-        let mut redis = Self { supervised, program, port: 0, more };
+        let mut redis = Self { supervised, program, port: 0, more, tls_port };
         let mut outcome = Ok(());
         for _ in 0..TRIES {
             redis.port = free_port()?;
@@ -57,6 +81,12 @@ impl Redis {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// `rediss://127.0.0.1:PORT` of a server that speaks TLS.
+    #[must_use]
+    pub fn tls_url(&self) -> Option<String> {
+        self.tls_port.map(|port| format!("rediss://127.0.0.1:{port}"))
     }
 
     /// Its port on 127.0.0.1.
@@ -101,6 +131,20 @@ impl Redis {
         self.supervised.signal("CONT")
     }
 
+    /// Empties it (`FLUSHALL`).
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer.
+    pub fn flush(&self) -> Outcome {
+        let mut answer = [0; 5];
+        let asked = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).and_then(|mut stream| {
+            stream.write_all(b"FLUSHALL\r\n")?;
+            stream.read_exact(&mut answer)
+        });
+        if asked.is_ok() && &answer == b"+OK\r\n" { Ok(()) } else { Err(Failure("Redis was not emptied".to_owned())) }
+    }
+
     /// Starts it again on the same port, empty.
     ///
     /// # Errors
@@ -118,8 +162,8 @@ impl Redis {
             ("--appendonly", "no"),
             ("--daemonize", "no"),
         ];
-        let settings =
-            settings.iter().chain(self.more).flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]);
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = settings.into_iter().chain(self.more.clone()).flat_map(|(name, value)| [name, value]);
         let command: Vec<String> = std::iter::once(program).chain(settings).collect();
         let port = self.port;
         self.supervised.start(&command, |_| answers(port))

@@ -115,10 +115,11 @@ async fn well_known(relay: &Ground) -> Outcome {
 }
 
 async fn health(relay: &Ground) -> Outcome {
-    for path in ["/healthz", "/readyz"] {
-        same(path, &json!({"status": "ok"}), &relay.get(path).await?.json(200)?)?;
-    }
-    Ok(())
+    same("/healthz", &json!({"status": "ok"}), &relay.get("/healthz").await?.json(200)?)?;
+    let ready: serde_json::Value = relay.get("/readyz").await?.json(200)?;
+    same("status of /readyz", &json!("ok"), &ready["status"])?;
+    let nodes = ready["nodes"].as_str().unwrap_or_default();
+    that(["alone", "linked", "polling"].contains(&nodes), "nodes: alone, linked or polling", nodes)
 }
 
 async fn not_json(relay: &Ground) -> Outcome {

@@ -13,6 +13,7 @@ use axum::routing::get;
 use tracing::Instrument as _;
 
 use crate::metrics::{CONTENT_TYPE, metrics};
+use crate::ports::Reach;
 use crate::service::Relay;
 
 /// `GET /metrics`.
@@ -23,6 +24,7 @@ pub fn router(relay: Arc<Relay>) -> Router {
 async fn scrape(State(relay): State<Arc<Relay>>) -> Response {
     let metrics = metrics();
     metrics.connections.set(i64::try_from(relay.connections()).unwrap_or(i64::MAX));
+    metrics.bus_up.set(i64::from(relay.reach() != Reach::Polling));
     metrics.store_ready.set(i64::from(relay.ready().await.is_ok()));
     // A store that does not answer keeps the size that it had.
     if let Ok(bytes) = relay.store_bytes().await {

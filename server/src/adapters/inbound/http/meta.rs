@@ -12,6 +12,7 @@ use susurro_protocol::rest::RelayInfo;
 use super::extract::Json;
 use super::refusals;
 use crate::adapters::inbound::problem::Failure;
+use crate::ports::Reach;
 use crate::service::Relay;
 
 /// Answer of a relay that is well.
@@ -19,6 +20,17 @@ use crate::service::Relay;
 pub(super) struct Status {
     /// `ok`.
     status: &'static str,
+}
+
+/// Answer of a relay that takes messages.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Readiness {
+    /// `ok`.
+    status: &'static str,
+    /// How the nodes of the relay reach each other: `alone`, `linked`, or `polling` when some do not hear the others, so
+    /// that messages between nodes come some seconds later. A node that polls is ready: it stores and delivers
+    /// everything, and the others would be no better off.
+    nodes: &'static str,
 }
 
 const OK: Json<Status> = Json(Status { status: "ok" });
@@ -55,13 +67,18 @@ pub(super) async fn healthz() -> Json<Status> {
     path = "/readyz",
     tag = "relay",
     responses(
-        (status = 200, description = "It does.", body = Status),
+        (status = 200, description = "It does.", body = Readiness),
         refusals::Ready
     )
 )]
-pub(super) async fn readyz(State(relay): State<Arc<Relay>>) -> Result<Json<Status>, Failure> {
+pub(super) async fn readyz(State(relay): State<Arc<Relay>>) -> Result<Json<Readiness>, Failure> {
     relay.ready().await?;
-    Ok(OK)
+    let nodes = match relay.reach() {
+        Reach::Alone => "alone",
+        Reach::Linked => "linked",
+        Reach::Polling => "polling",
+    };
+    Ok(Json(Readiness { status: "ok", nodes }))
 }
 
 /// Nothing that the relay says belongs into a cache or another site's frame.

@@ -22,6 +22,7 @@ mod expire;
 mod fault;
 mod mailboxes;
 mod migrate;
+mod neighbours;
 mod open;
 mod prekeys;
 mod rosters;
@@ -37,6 +38,7 @@ pub use backup::{SUFFIX, backup, restore};
 pub use migrate::{SchemaFault, go, status};
 pub use open::{OpenError, Options, migrate};
 
+use self::neighbours::Place;
 use self::rosters::Rosters;
 use self::writer::Writer;
 use crate::ports::Commits;
@@ -64,6 +66,7 @@ pub struct PostgresStore {
     writer: Writer,
     rosters: Arc<Rosters>,
     revocations: administration::Read,
+    place: Place,
 }
 
 impl PostgresStore {
@@ -77,13 +80,15 @@ impl PostgresStore {
         let (connect, pool) = open::open(options).await?;
         let rosters = Arc::new(Rosters::default());
         rosters::listen(rosters.clone(), pool.clone());
+        let place = Place::new(connect.clone());
         let writer = Writer::start(connect, options.mailbox_max, commits);
-        Ok(Self { pool, writer, rosters, revocations: administration::Read::default() })
+        Ok(Self { pool, writer, rosters, revocations: administration::Read::default(), place })
     }
 
     /// Writes what waits and ends every connection.
     pub async fn close(&self) {
         self.writer.close().await;
+        self.place.leave().await;
         self.pool.close().await;
     }
 

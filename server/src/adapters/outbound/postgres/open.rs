@@ -134,7 +134,7 @@ pub(super) async fn open(options: &Options) -> Result<(PgConnectOptions, PgPool)
         .min_connections(1)
         .acquire_timeout(CONNECT)
         .idle_timeout(Duration::from_secs(600))
-        .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(|_| ()) }))
+        .after_connect(|connection, _| Box::pin(greet(connection)))
         .connect_lazy_with(connect.clone());
     Ok((connect, pool))
 }
@@ -188,10 +188,21 @@ pub(super) async fn say_running(connection: &mut PgConnection) -> Result<(), sql
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     let connecting = async {
         let mut connection = options.connect().await?;
-        connection.execute(SESSION).await?;
+        greet(&mut connection).await?;
         Ok(connection)
     };
     timeout(CONNECT, connecting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+/// The beginning of each connection. A standby, to which an address may lead while one server takes over from another,
+/// is left again: it takes nothing, and nobody would look for its successor as long as it answers.
+async fn greet(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    connection.execute(SESSION).await?;
+    let row = sqlx::query("SELECT pg_is_in_recovery()").persistent(false).fetch_one(connection).await?;
+    if row.try_get::<bool, usize>(0)? {
+        return Err(sqlx::Error::Io(std::io::Error::other("it is a standby, which takes no changes")));
+    }
+    Ok(())
 }
 
 fn connect_options(options: &Options) -> Result<PgConnectOptions, OpenError> {

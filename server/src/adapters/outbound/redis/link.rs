@@ -14,7 +14,6 @@ use super::connect::{Connection, connect};
 use super::seal::Seal;
 use super::{Address, Options, words};
 use crate::domain::Error;
-use crate::metrics::metrics;
 use crate::ports::{Audience, Heard, Link, Word};
 
 /// Words that wait to be said; more are dropped, which costs those that they are for the time until they look into
@@ -135,7 +134,6 @@ impl Driver {
             let begun = Instant::now();
             let (lost, was_up) = self.session(&*heard).await;
             self.shared.up.store(false, Ordering::Relaxed);
-            metrics().bus_up.set(0);
             if was_up {
                 heard.lost();
             }
@@ -196,7 +194,6 @@ impl Driver {
         self.follow(&mut connection, devices).await?;
 
         self.shared.up.store(true, Ordering::Relaxed);
-        metrics().bus_up.set(1);
         *was_up = true;
         heard.restored();
         tracing::info!("the other nodes are reached over Redis");
