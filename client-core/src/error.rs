@@ -2,6 +2,8 @@
 
 use susurro_protocol::{AccountName, ErrorCode, ids::IdError};
 
+use crate::crypto::RecoveryWordsError;
+
 /// Whose fault an error is. A face keeps one table from this to its exit codes or dialogs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -51,6 +53,12 @@ pub enum Error {
     /// A password below [`PASSWORD_MIN`](susurro_protocol::limits::PASSWORD_MIN) characters.
     #[error("a password has at least {} characters", susurro_protocol::limits::PASSWORD_MIN)]
     WeakPassword,
+    /// Words that are no recovery key.
+    #[error("{0}")]
+    BadRecoveryWords(RecoveryWordsError),
+    /// The device that this runs on.
+    #[error("that is this device: delete the account, or remove it from another device")]
+    ThisDevice,
     /// No passphrase.
     #[error("the passphrase is empty: it is what protects the profile on this disk")]
     EmptyPassphrase,
@@ -100,6 +108,12 @@ pub enum Error {
     /// Never told apart.
     #[error("wrong name or password")]
     WrongNameOrPassword,
+    /// Never told apart.
+    #[error("wrong name or recovery key, or the account has none")]
+    WrongRecoveryKey,
+    /// No such device in the account's list.
+    #[error("the account has no device of that identifier")]
+    NoSuchDevice,
     /// Tokens are gone or no longer good.
     #[error("this device is logged out: log in again")]
     LoggedOut,
@@ -192,6 +206,8 @@ impl Error {
             | Self::BadRelayUrl
             | Self::PlainHttpNotLoopback
             | Self::WeakPassword
+            | Self::BadRecoveryWords(_)
+            | Self::ThisDevice
             | Self::EmptyPassphrase => Fault::Usage,
             Self::NameTaken
             | Self::InvalidInvite
@@ -204,10 +220,13 @@ impl Error {
             | Self::NoPrekeys
             | Self::UnknownMessage
             | Self::NotFailed
+            | Self::NoSuchDevice
             | Self::Closed => Fault::Failed,
-            Self::WrongNameOrPassword | Self::LoggedOut | Self::UnknownDevice | Self::AccountDisabled => {
-                Fault::Authentication
-            }
+            Self::WrongNameOrPassword
+            | Self::WrongRecoveryKey
+            | Self::LoggedOut
+            | Self::UnknownDevice
+            | Self::AccountDisabled => Fault::Authentication,
             Self::Unreachable { .. }
             | Self::Certificate { .. }
             | Self::NotARelay { .. }

@@ -1,6 +1,6 @@
 //! Who this client is, and the safety number of a conversation.
 
-use susurro_protocol::{AccountId, AccountName};
+use susurro_protocol::{AccountId, AccountName, DeviceId};
 
 use crate::model::Trust;
 
@@ -39,6 +39,17 @@ pub fn fingerprint(key: &[u8; 32]) -> String {
     let digest = Sha256::digest(key);
     let groups: Vec<String> = digest[..20].chunks(2).map(|pair| format!("{:02x}{:02x}", pair[0], pair[1])).collect();
     groups.join(" ")
+}
+
+/// A device of one's own account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnDevice {
+    /// Its identifier.
+    pub device: DeviceId,
+    /// When its certificate was made, in seconds since 1970.
+    pub created: u64,
+    /// Whether it is the one that this runs on.
+    pub this: bool,
 }
 
 /// Who may register on a relay.

@@ -72,6 +72,7 @@ pub const TESTS: &[(&str, &str, &str)] = &[
     ),
     // What stands in its database.
     ("DEL-2", "server/tests/relay/administration.rs", "a_deleted_account_leaves_nothing_and_its_name_is_free"),
+    ("REC-3", "server/tests/relay/storage.rs", "what_proves_a_password_is_not_stored_as_such"),
     // 100,000 messages would burden a relay of others.
     ("SEND-6", "server/tests/relay/messages.rs", "a_full_mailbox_takes_nothing_until_something_was_fetched"),
 ];

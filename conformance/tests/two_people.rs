@@ -133,6 +133,30 @@ fn an_invite_another_password_and_the_end_of_an_account() {
     assert_eq!(alice.run(&["login", "--relay", &url, "--name", "alice"]).unwrap().code, Some(3), "the old one");
     ok(login(&new));
 
+    // The password is forgotten: the words of the recovery key and the profile give another one.
+    let made = ok(alice.run(&["account", "recovery", "--password-file", &new]).unwrap());
+    assert_eq!(made.stdout.split_whitespace().count(), 24, "{}", made.stdout);
+    let (words, later) = (file("words", &made.stdout), file("later", "a third password\n"));
+    let recover =
+        |words: &str| alice.run(&["recover", "--recovery-file", words, "--new-password-file", &later]).unwrap();
+    assert_eq!(recover(&file("few", "abandon abandon\n")).code, Some(2));
+    let other = "zoo ".repeat(23) + "vote\n";
+    assert_eq!(recover(&file("others", &other)).code, Some(3));
+    ok(recover(&words));
+    ok(alice.run(&["sync"]).unwrap());
+    assert_eq!(login(&new).code, Some(3), "the one that was forgotten");
+    let new = later.clone();
+    ok(alice.run(&["account", "recovery", "--remove", "--password-file", &new]).unwrap());
+    assert_eq!(recover(&words).code, Some(3));
+
+    ok(alice.run(&["account", "name", "Alicia"]).unwrap());
+    let listed = ok(alice.run(&["devices", "--json"]).unwrap());
+    assert_eq!(listed.stdout.lines().count(), 1);
+    assert!(listed.stdout.contains(r#""this":true"#), "{}", listed.stdout);
+    let this: String = listed.stdout.split("\"device\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(alice.run(&["devices", "--remove", &this]).unwrap().code, Some(2));
+    assert_eq!(alice.run(&["devices", "--remove", &"0".repeat(32)]).unwrap().code, Some(1));
+
     let delete = |name: &str, password: &str| {
         alice.run(&["account", "delete", "--confirm", name, "--password-file", password]).unwrap()
     };

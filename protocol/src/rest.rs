@@ -202,7 +202,17 @@ macro_rules! redacted {
         }
     )+};
 }
-redacted!(RegisterRequest, LoginRequest, TokenResponse, RefreshRequest, CreatedInvite, ChangePassword, DeleteMe);
+redacted!(
+    RegisterRequest,
+    LoginRequest,
+    TokenResponse,
+    RefreshRequest,
+    CreatedInvite,
+    ChangePassword,
+    DeleteMe,
+    SetRecovery,
+    RecoverRequest
+);
 
 /// `POST /users/me/password`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -231,6 +241,54 @@ pub struct PutDevices {
 pub struct DeleteMe {
     /// The password, stretched as [`AuthParams`] says.
     pub auth: Fixed<32>,
+}
+
+/// `PUT /users/me/recovery`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SetRecovery {
+    /// The password, stretched as [`AuthParams`] says.
+    pub auth: Fixed<32>,
+    /// What the new recovery key proves itself by; null takes the present one away.
+    // Without this a body that lacks it would take it away.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub recovery_auth: Option<Fixed<32>>,
+}
+
+/// `GET /users/me/recovery`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RecoveryState {
+    /// When the present recovery key was set; null when there is none.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "Option::deserialize")] // null, but not missing (ENC-8)
+    pub set: Option<u64>,
+}
+
+/// `POST /auth/recover`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RecoverRequest {
+    /// The name.
+    pub username: String,
+    /// What the recovery key proves itself by.
+    pub recovery_auth: Fixed<32>,
+    /// How the new password was stretched.
+    #[serde(flatten)]
+    pub stretch: StretchParams,
+    /// The new password, stretched.
+    pub new_auth: Fixed<32>,
+    /// The device that logs in.
+    pub device: DeviceId,
+    /// From [`AuthParams::nonce`].
+    pub nonce: Bin,
+    /// The device's signature over [`login_proof`].
+    pub proof: Fixed<64>,
+    /// The next device list of the account, where the device is not in the present one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub device_list: Option<SignedText>,
 }
 
 /// An account as `GET /admin/users` tells it to those who administer the relay.

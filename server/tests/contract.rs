@@ -16,7 +16,7 @@ use susurro_server::adapters::outbound::memory::MemoryStore;
 use susurro_server::adapters::outbound::postgres::{self, PostgresStore};
 use susurro_server::adapters::outbound::sqlite::{Options, SqliteStore};
 use susurro_server::domain::Error;
-use susurro_server::domain::account::{Account, NewAccount, Role, Verifier};
+use susurro_server::domain::account::{Account, NewAccount, NewPassword, Proof, Role, Verifier};
 use susurro_server::domain::blob::{Begun, BlobRecord};
 use susurro_server::domain::invite::{Invite, InviteHash};
 use susurro_server::domain::message::{Deposited, MESSAGE_ID_MEMORY_MS, NewMessage, Waiting};
@@ -139,6 +139,7 @@ contract!(
     an_invite_counts_registrations_that_succeed,
     invites_are_listed_in_pages_and_taken_back,
     another_password_ends_every_login_but_one,
+    a_recovery_key_is_replaced_taken_away_and_proves_what_it_is,
     an_erased_account_leaves_nothing,
     a_list_is_followed_by_its_successor_and_a_removed_device_loses_all,
 );
@@ -892,7 +893,12 @@ async fn another_password_ends_every_login_but_one(bench: Bench) {
     let stretch =
         StretchParams { scheme: AUTH_SCHEME.to_owned(), salt: Fixed([9; 16]), memory_kib: 70_000, passes: 4, lanes: 2 };
     let verifier = Verifier { salt: [8; 16], hash: [7; 32] };
-    let mut ended = bench.store.set_password(alice, stretch.clone(), verifier, FamilyId([2; 16]), 5).await.unwrap();
+    let change =
+        |proof, kept| NewPassword { account: alice, stretch: stretch.clone(), verifier: verifier.clone(), proof, kept };
+    let stale = bench.store.set_password(change(Proof::Password([99; 16]), None), 5).await.unwrap_err();
+    assert_eq!(stale.code(), ErrorCode::InvalidCredentials, "of two changes by the same password one is made");
+    let right = bench.store.credentials(&"alice".parse().unwrap()).await.unwrap().unwrap().verifier.salt;
+    let mut ended = bench.store.set_password(change(Proof::Password(right), Some(FamilyId([2; 16]))), 5).await.unwrap();
     ended.sort_unstable();
     assert_eq!(ended, [FamilyId([1; 16]), FamilyId([3; 16])]);
     assert_eq!(bench.store.is_revoked(FamilyId([2; 16])).await, Ok(false));
@@ -902,6 +908,46 @@ async fn another_password_ends_every_login_but_one(bench: Bench) {
     let late = NewFamily { proven: Some([1; 16]), ..family(alice, 4, 4, 1_000_000) };
     assert_eq!(bench.store.begin(late).await.unwrap_err().code(), ErrorCode::InvalidCredentials);
     bench.store.begin(NewFamily { proven: Some([8; 16]), ..family(alice, 4, 4, 1_000_000) }).await.unwrap();
+}
+
+async fn a_recovery_key_is_replaced_taken_away_and_proves_what_it_is(bench: Bench) {
+    let alice = add(&bench, "alice", 1).await.id;
+    let name = "alice".parse().unwrap();
+    let right = bench.store.credentials(&name).await.unwrap().unwrap().verifier.salt;
+    let key = |n| Verifier { salt: [n; 16], hash: [n; 32] };
+    let set = async |proven, verifier, now| bench.store.set_recovery(alice, proven, verifier, now).await;
+    assert_eq!(bench.store.recovery(&name).await.unwrap(), None);
+    assert_eq!(set([99; 16], Some(key(1)), 5).await.unwrap_err().code(), ErrorCode::InvalidCredentials);
+    for n in 1..=2 {
+        set(right, Some(key(n)), u64::from(n)).await.unwrap();
+        assert_eq!(bench.store.recovery(&name).await.unwrap(), Some((alice, key(n))));
+        assert_eq!(bench.store.recovery_set(alice).await.unwrap(), Some(u64::from(n)));
+    }
+    let change = |salt, by| NewPassword {
+        account: alice,
+        stretch: new_account("alice", 1).stretch,
+        verifier: key(by),
+        proof: Proof::Recovery([salt; 16]),
+        kept: None,
+    };
+    bench.store.begin(family(alice, 1, 1, 1_000_000)).await.unwrap();
+    let former = bench.store.set_password(change(1, 7), 5).await.unwrap_err();
+    assert_eq!(former.code(), ErrorCode::InvalidCredentials, "a key that was replaced a moment ago");
+    bench.store.disable(alice, 5).await.unwrap();
+    let disabled = bench.store.set_password(change(2, 7), 5).await.unwrap_err();
+    assert_eq!(disabled.code(), ErrorCode::AccountDisabled);
+    assert_eq!(bench.store.credentials(&name).await.unwrap().unwrap().verifier.salt, right, "nothing has changed");
+    bench.store.enable(alice).await.unwrap();
+    bench.store.begin(family(alice, 2, 2, 1_000_000)).await.unwrap();
+    assert_eq!(bench.store.set_password(change(2, 7), 6).await.unwrap(), [FamilyId([2; 16])]);
+    assert_eq!(bench.store.credentials(&name).await.unwrap().unwrap().verifier.salt, [7; 16]);
+    assert_eq!(bench.store.recovery_set(alice).await.unwrap(), Some(2), "it stays good");
+    set([7; 16], None, 8).await.unwrap();
+    assert_eq!((bench.store.recovery(&name).await.unwrap(), bench.store.recovery_set(alice).await), (None, Ok(None)));
+    // It goes with the account.
+    set([7; 16], Some(key(3)), 9).await.unwrap();
+    bench.store.erase(alice, 10).await.unwrap();
+    assert_eq!(bench.store.recovery_set(alice).await.unwrap(), None);
 }
 
 async fn an_erased_account_leaves_nothing(bench: Bench) {

@@ -1,6 +1,7 @@
 //! The facade: one handle for a face, whatever it is.
 
 mod account;
+mod devices;
 pub(crate) mod failures;
 mod reading;
 mod registration;
@@ -98,6 +99,37 @@ impl Client {
         passphrase: Secret,
     ) -> Result<(), Error> {
         account::change_password(profile, password, new, passphrase).await
+    }
+
+    /// Makes a recovery key, on a profile that is not open; the relay gets what it proves itself by, in the place of
+    /// that of an earlier key. The words of it, to be shown once: nothing here or there holds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongNameOrPassword`], and as [`login`](Self::login). When no answer came it is not known whether
+    /// an earlier key is still good.
+    pub async fn make_recovery_key(profile: &Path, password: Secret, passphrase: Secret) -> Result<Secret, Error> {
+        account::set_recovery(profile, password, passphrase, true).await?.ok_or(Error::Closed)
+    }
+
+    /// Takes the recovery key of the account away, on a profile that is not open.
+    ///
+    /// # Errors
+    ///
+    /// As [`make_recovery_key`](Self::make_recovery_key).
+    pub async fn remove_recovery_key(profile: &Path, password: Secret, passphrase: Secret) -> Result<(), Error> {
+        account::set_recovery(profile, password, passphrase, false).await.map(drop)
+    }
+
+    /// Sets another password with the words of the recovery key, on a profile that is not open, and logs this device
+    /// in. Every other login of the account ends. Gives no profile back that is lost: the keys of the account are only there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecoveryWords`], [`Error::WeakPassword`], [`Error::WrongRecoveryKey`], [`Error::NoProfile`],
+    /// and as [`login`](Self::login).
+    pub async fn recover(profile: &Path, words: Secret, new: Secret, passphrase: Secret) -> Result<(), Error> {
+        account::recover(profile, &words, new, passphrase).await
     }
 
     /// Deletes the account at the relay, with everything that the relay has of it, on a profile that is not open. What

@@ -294,7 +294,7 @@ pub(super) async fn stretched(
 }
 
 /// Tokens for this account and device; for any other the answer is no relay's.
-fn tokens(answer: &TokenResponse, snapshot: &Snapshot) -> Result<Tokens, Failure> {
+pub(super) fn tokens(answer: &TokenResponse, snapshot: &Snapshot) -> Result<Tokens, Failure> {
     let device = LocalDevice::from_bytes(&snapshot.device).map_err(|_| Error::from(StoreError::damaged()))?;
     if (answer.account, answer.device) != (device.account(), device.device()) {
         return Err(TransportError::NotARelay.into());

@@ -16,6 +16,7 @@ mod password;
 mod peer_sessions;
 mod prekey;
 mod ratchet;
+mod recovery;
 mod safety_number;
 mod secret;
 mod state;
@@ -33,6 +34,7 @@ pub use peer_sessions::{
 };
 pub use prekey::{PrekeySecrets, Prekeys, RETIRED_SECONDS, ROTATE_SECONDS};
 pub use ratchet::{CHAINS_MAX, KEPT_MAX, KEPT_SECONDS, SKIP_MAX};
+pub use recovery::{RecoveryKey, RecoveryWordsError};
 pub use safety_number::{SafetyNumber, safety_number};
 pub use secret::{Secret, Secret32};
 pub use state::BadState;

@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use susurro_protocol::limits::REST_BODY_MAX;
 use susurro_protocol::objects::Objects;
 use susurro_protocol::rest::{
-    AuthParams, ChangePassword, ClaimRequest, DeleteMe, LoginRequest, OpenChat, Page, Problem, RefreshRequest,
-    RegisterRequest, RelayInfo, TokenResponse, UserEntry,
+    AuthParams, ChangePassword, ClaimRequest, DeleteMe, LoginRequest, Me, OpenChat, Page, Problem, PutDevices,
+    RecoverRequest, RefreshRequest, RegisterRequest, RelayInfo, SetRecovery, TokenResponse, UpdateMe, UserDevices,
+    UserEntry,
 };
 use susurro_protocol::{AccountName, ErrorCode, version};
 
@@ -151,6 +152,52 @@ impl Http {
     pub async fn change_password(&self, request: &ChangePassword, token: &Token) -> Result<(), TransportError> {
         let request = self.request(Method::POST, "/users/me/password", Some(token)).json(request);
         self.answer(request).await.map(drop)
+    }
+
+    /// `POST /auth/recover`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn recover(&self, request: &RecoverRequest) -> Result<TokenResponse, TransportError> {
+        self.send(Method::POST, "/auth/recover", None, request).await
+    }
+
+    /// `PUT /users/me/recovery`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn set_recovery(&self, request: &SetRecovery, token: &Token) -> Result<(), TransportError> {
+        let request = self.request(Method::PUT, "/users/me/recovery", Some(token)).json(request);
+        self.answer(request).await.map(drop)
+    }
+
+    /// `GET /users/{name}/devices`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn devices(&self, name: &AccountName, token: &Token) -> Result<UserDevices, TransportError> {
+        self.get(&format!("/users/{name}/devices"), Some(token)).await
+    }
+
+    /// `PUT /users/me/devices`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn put_devices(&self, request: &PutDevices, token: &Token) -> Result<UserDevices, TransportError> {
+        self.send(Method::PUT, "/users/me/devices", Some(token), request).await
+    }
+
+    /// `PATCH /users/me`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn update_me(&self, request: &UpdateMe, token: &Token) -> Result<Me, TransportError> {
+        self.send(Method::PATCH, "/users/me", Some(token), request).await
     }
 
     /// `DELETE /users/me`.

@@ -1,6 +1,7 @@
 //! Errors, as people are told them: what failed and what to do next.
 
 use susurro_client_core::Error;
+use susurro_client_core::crypto::RecoveryWordsError;
 use susurro_protocol::ids::IdError;
 use susurro_protocol::{ErrorCode, limits};
 
@@ -70,6 +71,16 @@ fn explain(texts: &Texts, error: &Error) -> String {
         Error::WeakPassword => {
             texts.with(key!("error-weak-password"), &[("min", (limits::PASSWORD_MIN as u64).into())])
         }
+        Error::BadRecoveryWords(RecoveryWordsError::Count(count)) => {
+            texts.with(key!("error-recovery-count"), &[("count", (*count as u64).into())])
+        }
+        Error::BadRecoveryWords(RecoveryWordsError::Unknown(place)) => {
+            texts.with(key!("error-recovery-unknown"), &[("place", (*place as u64).into())])
+        }
+        Error::BadRecoveryWords(RecoveryWordsError::Checksum) => texts.get(key!("error-recovery-checksum")),
+        Error::WrongRecoveryKey => texts.get(key!("error-recovery-wrong")),
+        Error::ThisDevice => texts.get(key!("error-this-device")),
+        Error::NoSuchDevice => texts.get(key!("error-no-such-device")),
         Error::EmptyPassphrase => texts.get(key!("error-empty-passphrase")),
         Error::NameTaken => texts.get(key!("error-name-taken")),
         Error::UnknownPeer(name) => texts.with(key!("error-unknown-peer"), &[("name", clean(name).into())]),

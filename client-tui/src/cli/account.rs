@@ -1,12 +1,13 @@
-//! `account`: another password, or no account any longer.
+//! `account`: password, recovery key and display name, or no account any longer.
 
 use susurro_client_core::client::Client;
 use susurro_client_core::{Error, Secret};
-use susurro_tui::key;
+use susurro_tui::{key, sanitize};
 
 use super::args::OwnAccount;
 use super::context::{Context, block_on};
 use super::failure::Failure;
+use super::output::{Data, talk};
 use super::secrets::{self, Kind};
 
 pub(crate) fn run(context: &Context, what: &OwnAccount) -> Result<(), Failure> {
@@ -20,6 +21,32 @@ pub(crate) fn run(context: &Context, what: &OwnAccount) -> Result<(), Failure> {
             let passphrase = context.passphrase()?;
             block_on(async { Ok(Client::change_password(&context.profile, password, new, passphrase).await?) })?;
             context.say(key!("cli-password-changed"));
+        }
+        OwnAccount::Recovery { remove, password_file } => {
+            let password = secrets::read(&context.texts, Kind::Password, password_file.as_deref(), false)?;
+            let passphrase = context.passphrase()?;
+            if *remove {
+                block_on(async { Ok(Client::remove_recovery_key(&context.profile, password, passphrase).await?) })?;
+                context.say(key!("cli-recovery-removed"));
+            } else {
+                let words =
+                    block_on(async { Ok(Client::make_recovery_key(&context.profile, password, passphrase).await?) })?;
+                Data::stdout().line(words.expose())?;
+                let count = words.expose().split_whitespace().count() as u64;
+                talk(&context.texts.with(key!("cli-recovery-made"), &[("words", count.into())]));
+            }
+        }
+        OwnAccount::Name { text } => {
+            let name = context.with_client(|client| async move {
+                client.go_online();
+                Ok(client.set_display_name(text.clone()).await?)
+            })?;
+            match name {
+                Some(name) => {
+                    talk(&context.texts.with(key!("cli-name-set"), &[("name", sanitize::line(&name).into())]));
+                }
+                None => context.say(key!("cli-name-removed")),
+            }
         }
         OwnAccount::Delete { confirm, remove_profile, password_file } => {
             let passphrase = context.passphrase()?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use susurro_protocol::DeviceId;
 
 /// Seconds that `recv` waits when nobody says how long: a scripted poll that ends by itself.
 const RECEIVE_SECONDS: u64 = 10;
@@ -51,9 +52,16 @@ pub(crate) enum Command {
     Login(Account),
     /// Log this device out of the relay; the profile stays and can still be read
     Logout,
-    /// Change the password of the account, or delete the account
+    /// Set a new password with the recovery key, after the password was forgotten
+    ///
+    /// Needs the profile of the account: the recovery key does not bring a lost one back. Every login of the account ends, and this
+    /// device is logged in.
+    Recover(Recover),
+    /// Password, recovery key and display name of the account, or its end
     #[command(subcommand)]
     Account(OwnAccount),
+    /// List the devices of the account, or remove one
+    Devices(Devices),
     /// Send a message
     ///
     /// Prints the message's identifier on stdout as soon as the message is durable here, and ends with 0 once the relay has it durably.
@@ -130,6 +138,27 @@ pub(crate) enum OwnAccount {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         new_password_file: Option<PathBuf>,
     },
+    /// Make a recovery key, and print its words once
+    ///
+    /// With the words and this profile a forgotten password can be replaced (`susurro recover`). Nobody keeps the words, and a new key
+    /// takes the place of an earlier one.
+    Recovery {
+        /// Take the recovery key away instead
+        #[arg(long)]
+        remove: bool,
+        /// Read the password from this file
+        ///
+        /// Without this option it comes from SUSURRO_PASSWORD, else from a prompt.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        password_file: Option<PathBuf>,
+    },
+    /// Set the name that others see beside that of the account
+    ///
+    /// The relay and everyone on it can read it.
+    Name {
+        /// The name; nothing takes it away
+        text: Option<String>,
+    },
     /// Delete the account at the relay, with everything that the relay has of it
     ///
     /// Nothing brings it back. Others can no longer write to you, what you sent and they have not fetched is gone, and the name is free for anybody.
@@ -146,6 +175,30 @@ pub(crate) enum OwnAccount {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         password_file: Option<PathBuf>,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Recover {
+    /// Read the words of the recovery key from this file
+    ///
+    /// Without this option they come from SUSURRO_RECOVERY, else from a prompt.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) recovery_file: Option<PathBuf>,
+    /// Read the new password from this file
+    ///
+    /// Without this option it comes from SUSURRO_NEW_PASSWORD, else from a prompt.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) new_password_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Devices {
+    /// Take the device with this identifier out of the account
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) remove: Option<DeviceId>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -140,6 +140,7 @@ impl Failure {
         Some(match self {
             Self::Client(error) | Self::GivenUp(error) => client(error),
             Self::NoSecret(Kind::Password | Kind::NewPassword) => texts.get(key!("cli-no-password")),
+            Self::NoSecret(Kind::Recovery) => texts.get(key!("cli-no-recovery")),
             Self::NoSecret(Kind::Invite) => texts.get(key!("error-invalid-invite")),
             Self::NoSecret(Kind::Passphrase) => texts.get(key!("cli-no-passphrase")),
             Self::SecretFile(path, problem) => {

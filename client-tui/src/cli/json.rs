@@ -7,6 +7,7 @@
 use serde::Serialize;
 use susurro_client_core::doctor::{Check, Outcome};
 use susurro_client_core::model::{Cause, ChatSummary, Delivery, Direction, MessageContent, MessageView, Trust};
+use susurro_client_core::profile::OwnDevice;
 
 /// Version of the format; a field is added without, removed or changed with a new number.
 const VERSION: u8 = 1;
@@ -53,6 +54,18 @@ pub(crate) fn chat(summary: &ChatSummary) -> String {
             at: last.at,
             state: last.delivery.map(state),
         }),
+    })
+}
+
+/// A device of the account as a line.
+pub(crate) fn device(device: &OwnDevice) -> String {
+    let OwnDevice { device, created, this } = device;
+    line(&Device {
+        v: VERSION,
+        kind: "device",
+        device: device.to_string(),
+        created: created.saturating_mul(1000),
+        this: *this,
     })
 }
 
@@ -146,6 +159,16 @@ struct Last<'a> {
     preview: &'a str,
     at: u64,
     state: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Device {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    device: String,
+    created: u64,
+    this: bool,
 }
 
 #[derive(Serialize)]

@@ -5,6 +5,7 @@ mod account;
 mod args;
 mod chats;
 mod context;
+mod devices;
 mod doctor;
 mod failure;
 mod generate;
@@ -16,6 +17,7 @@ mod logout;
 mod output;
 mod plain;
 mod profile;
+mod recover;
 mod recv;
 mod register;
 mod screen;
@@ -86,6 +88,8 @@ fn execute(arguments: &Arguments, profile: Option<&Path>, texts: &Arc<Texts>) ->
         Some(Command::Register(account)) => register::run(&context(false)?, account),
         Some(Command::Login(account)) => login::run(&context(false)?, account),
         Some(Command::Logout) => logout::run(&context(false)?),
+        Some(Command::Recover(options)) => recover::run(&context(false)?, options),
+        Some(Command::Devices(options)) => devices::run(&context(false)?, options),
         Some(Command::Account(what)) => account::run(&context(false)?, what),
         Some(Command::Send(message)) => send::run(&context(false)?, message),
         Some(Command::Sync(options)) => sync::run(&context(false)?, options),
@@ -110,6 +114,11 @@ fn headline(command: Option<&Command>) -> Key {
         Some(Command::Login(_)) => key!("cli-failed-login"),
         Some(Command::Logout) => key!("cli-failed-logout"),
         Some(Command::Account(args::OwnAccount::Password { .. })) => key!("cli-failed-password"),
+        Some(Command::Account(args::OwnAccount::Recovery { .. })) => key!("cli-failed-recovery"),
+        Some(Command::Account(args::OwnAccount::Name { .. })) => key!("cli-failed-name"),
+        Some(Command::Recover(_)) => key!("cli-failed-recover"),
+        Some(Command::Devices(options)) if options.remove.is_some() => key!("cli-failed-remove-device"),
+        Some(Command::Devices(_)) => key!("cli-failed-devices"),
         Some(Command::Account(args::OwnAccount::Delete { .. })) => key!("cli-failed-delete"),
         Some(Command::Send(_)) => key!("cli-failed-send"),
         Some(Command::Sync(_)) => key!("cli-failed-sync"),

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use susurro_client_core::model::{ChatSummary, Delivery, Direction, MessageContent, MessageView};
+use susurro_client_core::profile::OwnDevice;
 use susurro_tui::app::failure;
 use susurro_tui::i18n::Texts;
-use susurro_tui::sanitize;
+use susurro_tui::{key, sanitize};
 use unicode_width::UnicodeWidthStr;
 
 use super::json;
@@ -58,6 +59,12 @@ impl<'a> Plain<'a> {
             out.push_str(&format!("{name:widest$}  {:>4}  {trust}{last}\n", chat.unread));
         }
         out
+    }
+
+    /// The identifier, when its certificate was made, and which one is this.
+    pub(crate) fn device(&self, device: &OwnDevice) -> String {
+        let this = if device.this { format!("  {}", self.texts.get(key!("cli-this-device"))) } else { String::new() };
+        format!("{}  {}{this}", device.device, self.time(device.created.saturating_mul(1000)))
     }
 
     fn delivery(&self, delivery: Delivery) -> String {

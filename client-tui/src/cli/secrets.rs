@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Passphrase,
     /// Another one of the account.
     NewPassword,
+    /// The words of a recovery key.
+    Recovery,
     /// Of whoever runs the relay, for registration.
     Invite,
 }
@@ -35,6 +37,7 @@ impl Kind {
             Self::Password => "SUSURRO_PASSWORD",
             Self::Passphrase => "SUSURRO_PASSPHRASE",
             Self::NewPassword => "SUSURRO_NEW_PASSWORD",
+            Self::Recovery => "SUSURRO_RECOVERY",
             Self::Invite => "SUSURRO_INVITE",
         }
     }
@@ -106,6 +109,7 @@ fn ask(texts: &Texts, kind: Kind, new: bool) -> Result<Secret, Failure> {
     }
     let (prompt, again) = match (kind, new) {
         (Kind::Invite, _) => (key!("cli-ask-invite"), None),
+        (Kind::Recovery, _) => (key!("cli-ask-recovery"), None),
         (Kind::Password, false) => (key!("cli-ask-password"), None),
         (Kind::Passphrase, false) => (key!("cli-ask-passphrase"), None),
         (Kind::Password | Kind::NewPassword, true) | (Kind::NewPassword, false) => {

@@ -366,6 +366,11 @@ def _(given):
     return {"auth": auth, "backup": backup}
 
 
+@operation("recovery.auth")
+def _(given):
+    return {"auth": passwords.recovery_auth(unhex(given.key))}
+
+
 @operation("padding.pad")
 def _(given):
     return {"padded": padding.pad(unhex(given.content))}

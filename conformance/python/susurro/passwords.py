@@ -52,3 +52,10 @@ def stretch(password: str, salt: bytes, cost: Cost) -> tuple[bytes, bytes]:
     auth = hkdf(_NO_SALT, stretched, b"susurro/v1/password-auth\0", 32)
     backup = hkdf(_NO_SALT, stretched, b"susurro/v1/password-backup\0", 32)
     return auth, backup
+
+
+def recovery_auth(key: bytes) -> bytes:
+    """What a recovery key proves itself by (REC-1); 32 bytes."""
+    if len(key) != 32:
+        raise Refused("invalid-request", "a recovery key has 32 bytes")
+    return hkdf(_NO_SALT, key, b"susurro/v1/recovery-auth\0", 32)

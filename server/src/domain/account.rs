@@ -10,6 +10,7 @@ use susurro_protocol::{AccountId, AccountName, DeviceId, ErrorCode};
 
 use super::error::Error;
 use super::invite::InviteHash;
+use super::token::FamilyId;
 
 /// An account as the relay knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +89,30 @@ impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Verifier(redacted)")
     }
+}
+
+/// What whoever sets a password has shown: the salt of the verifier that it was checked against, so that
+/// a proof is worth nothing once that was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The present password.
+    Password([u8; 16]),
+    /// The recovery key; only of an account that may log in.
+    Recovery([u8; 16]),
+}
+
+/// Another password.
+pub struct NewPassword {
+    /// Whose.
+    pub account: AccountId,
+    /// How the client stretches it.
+    pub stretch: StretchParams,
+    /// What is remembered of it.
+    pub verifier: Verifier,
+    /// What was shown for it.
+    pub proof: Proof,
+    /// The login that goes on; every other one ends.
+    pub kept: Option<FamilyId>,
 }
 
 /// Everything that a registration writes.

@@ -4,7 +4,7 @@ use susurro_protocol::keys::DeviceList;
 use susurro_protocol::{AccountId, AccountName, DeviceId};
 
 use super::Answer;
-use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList};
+use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList, Verifier};
 use crate::domain::token::FamilyId;
 
 /// Who has registered.
@@ -24,6 +24,9 @@ pub trait Accounts: Send + Sync {
 
     /// How the account with this name proves its password.
     fn credentials<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<Credentials>>;
+
+    /// Whose name this is, and how the account proves its recovery key, if it has one.
+    fn recovery<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<(AccountId, Verifier)>>;
 
     /// Changes a display name; `None` takes it away.
     fn set_display_name(&self, id: AccountId, display_name: Option<String>) -> Answer<'_, ()>;

@@ -1,10 +1,9 @@
 //! What those who run the relay do with accounts.
 
 use susurro_protocol::AccountId;
-use susurro_protocol::rest::StretchParams;
 
 use super::Answer;
-use crate::domain::account::{Role, Verifier};
+use crate::domain::account::{NewPassword, Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 
@@ -21,15 +20,23 @@ pub trait Administration: Send + Sync {
     /// Changes what an account may do.
     fn set_role(&self, account: AccountId, role: Role) -> Answer<'_, ()>;
 
-    /// Changes how an account proves its password, and ends every login of it but `kept`, in one piece.
-    fn set_password(
+    /// Changes how an account proves its password, and ends every login of it but the one that is kept, in one
+    /// piece. Refused with `InvalidCredentials` when what was shown is no longer what counts, also when that became so
+    /// a moment ago, and with `AccountDisabled` when it was the recovery key of an account that may not log in.
+    fn set_password(&self, new: NewPassword, now: u64) -> Answer<'_, Vec<FamilyId>>;
+
+    /// Sets what the recovery key of an account proves itself by, or takes it away. Refused with
+    /// `InvalidCredentials` when `proven` is no longer the salt of its password's verifier.
+    fn set_recovery(
         &self,
         account: AccountId,
-        stretch: StretchParams,
-        verifier: Verifier,
-        kept: FamilyId,
+        proven: [u8; 16],
+        verifier: Option<Verifier>,
         now: u64,
-    ) -> Answer<'_, Vec<FamilyId>>;
+    ) -> Answer<'_, ()>;
+
+    /// When the recovery key of an account was set, if it has one.
+    fn recovery_set(&self, account: AccountId) -> Answer<'_, Option<u64>>;
 
     /// Forgets an account and everything of it in one piece: its devices, prekeys and mailboxes, what it
     /// has sent that still waits, its chats, its logins. Nothing when there is none.

@@ -16,6 +16,7 @@ mod own_account;
 mod pace;
 mod profile;
 mod rates;
+mod recovery;
 mod refresh;
 mod register;
 mod send;

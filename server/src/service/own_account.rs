@@ -6,7 +6,7 @@ use susurro_protocol::rest::{ChangePassword, DeleteMe};
 
 use super::Relay;
 use crate::domain::Error;
-use crate::domain::account::{self, Verifier};
+use crate::domain::account::{self, NewPassword, Proof, Verifier};
 use crate::domain::token::Claims;
 
 impl Relay {
@@ -17,13 +17,11 @@ impl Relay {
     /// `InvalidRequest` for a bad cost of stretching, `InvalidCredentials`.
     pub async fn change_password(&self, claims: &Claims, request: ChangePassword) -> Result<(), Error> {
         account::check_stretch(&request.stretch)?;
-        self.check_password(claims, request.auth.0).await?;
-        let salt = self.random()?;
-        let hash = self.ports.passwords.hash(request.new_auth.0, salt).await?;
-        let verifier = Verifier { salt, hash };
-        let administration = &self.ports.administration;
-        let ended =
-            administration.set_password(claims.account, request.stretch, verifier, claims.family, self.now()).await?;
+        let proof = Proof::Password(self.check_password(claims, request.auth.0).await?);
+        let verifier = self.verifier(request.new_auth.0).await?;
+        let kept = Some(claims.family);
+        let new = NewPassword { account: claims.account, stretch: request.stretch, verifier, proof, kept };
+        let ended = self.ports.administration.set_password(new, self.now()).await?;
         self.close_connections(&ended);
         tracing::info!(logins = ended.len(), "a password was changed");
         Ok(())
@@ -42,12 +40,19 @@ impl Relay {
         Ok(())
     }
 
-    /// Whether who has the token knows the password as well.
-    async fn check_password(&self, claims: &Claims, stretched: [u8; 32]) -> Result<(), Error> {
+    /// What is remembered of a secret that was stretched or is long by itself.
+    pub(super) async fn verifier(&self, secret: [u8; 32]) -> Result<Verifier, Error> {
+        let salt = self.random()?;
+        let hash = self.ports.passwords.hash(secret, salt).await?;
+        Ok(Verifier { salt, hash })
+    }
+
+    /// Whether who has the token knows the password as well; the salt that this was checked with.
+    pub(super) async fn check_password(&self, claims: &Claims, stretched: [u8; 32]) -> Result<[u8; 16], Error> {
         let name = self.account_of(claims).await?.name;
         let known = self.ports.accounts.credentials(&name).await?.ok_or(ErrorCode::InvalidCredentials)?;
         let hash = self.ports.passwords.hash(stretched, known.verifier.salt).await?;
         let right = known.account == claims.account && bool::from(hash.ct_eq(&known.verifier.hash));
-        if right { Ok(()) } else { Err(ErrorCode::InvalidCredentials.into()) }
+        if right { Ok(known.verifier.salt) } else { Err(ErrorCode::InvalidCredentials.into()) }
     }
 }

@@ -13,6 +13,7 @@ INSERT INTO families VALUES (decode(repeat('00', 16), 'hex'), decode(repeat('00'
                              decode(repeat('00', 32), 'hex'), 1);
 INSERT INTO invites VALUES (decode(repeat('00', 32), 'hex'), 2, 1, 'family', 1, NULL, NULL);
 INSERT INTO erasures VALUES (decode(repeat('00', 16), 'hex'));
+INSERT INTO recoveries VALUES (decode(repeat('00', 16), 'hex'), decode(repeat('00', 16), 'hex'), decode(repeat('00', 32), 'hex'), 1);
 INSERT INTO revocations (family, until) VALUES (decode(repeat('00', 16), 'hex'), 1);
 INSERT INTO refresh_tokens VALUES (decode(repeat('00', 32), 'hex'), decode(repeat('00', 16), 'hex'), FALSE, 1);
 INSERT INTO belongs_to (fingerprint) VALUES ('\x00');

@@ -12,6 +12,7 @@ INSERT INTO chat_members VALUES (zeroblob(16), zeroblob(16), 1);
 INSERT INTO prekeys VALUES (1, 0, 1, zeroblob(32), NULL);
 INSERT INTO families VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 1, NULL, zeroblob(32), 1);
 INSERT INTO invites VALUES (zeroblob(32), 2, 1, 'family', 1, NULL, NULL);
+INSERT INTO recoveries VALUES (zeroblob(16), zeroblob(16), zeroblob(32), 1);
 INSERT INTO revocations VALUES (1, zeroblob(16), 1);
 INSERT INTO erasures VALUES (zeroblob(16));
 INSERT INTO refresh_tokens VALUES (zeroblob(32), zeroblob(16), 0, 1);

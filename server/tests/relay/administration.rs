@@ -18,7 +18,11 @@ use susurro_server::domain::invite::Registration;
 use crate::support::{Person, Relay, answer, code, first_list, pair, random, register, relay, relay_with, stretch};
 
 /// `susurro-server admin` on a relay's files.
-fn admin(dir: &Path, settings: impl IntoIterator<Item = (&'static str, String)>, arguments: &[&str]) -> Output {
+pub(crate) fn admin(
+    dir: &Path,
+    settings: impl IntoIterator<Item = (&'static str, String)>,
+    arguments: &[&str],
+) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_susurro-server"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUSURRO_")) {
         command.env_remove(name);

@@ -19,6 +19,7 @@ mod messages;
 mod nodes;
 mod openapi;
 mod program;
+mod recovery;
 mod seen;
 mod sockets;
 mod stolen;

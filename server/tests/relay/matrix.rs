@@ -26,7 +26,7 @@ enum For {
 use For::{Accounts, Admins, Everybody, Members};
 
 /// Every route. A body that is refused for its contents is let in all the same, and changes nothing.
-const ROUTES: [(&str, &str, For); 44] = [
+const ROUTES: [(&str, &str, For); 47] = [
     ("GET", "/.well-known/susurro", Everybody),
     ("GET", "/healthz", Everybody),
     ("GET", "/readyz", Everybody),
@@ -36,6 +36,9 @@ const ROUTES: [(&str, &str, For); 44] = [
     ("POST", "/auth/register", Everybody),
     ("POST", "/auth/login", Everybody),
     ("POST", "/auth/refresh", Everybody),
+    ("POST", "/auth/recover", Everybody),
+    ("GET", "/users/me/recovery", Accounts),
+    ("PUT", "/users/me/recovery", Accounts),
     ("GET", "/users/me", Accounts),
     ("PATCH", "/users/me", Accounts),
     ("DELETE", "/users/me", Accounts),

@@ -3,18 +3,20 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
-use susurro_protocol::ErrorCode;
-use susurro_protocol::bytes::Bin;
+use susurro_protocol::bytes::{Bin, Fixed};
 use susurro_protocol::command::{Deposit, Whisper};
-use susurro_protocol::event::Whispered;
+use susurro_protocol::event::{DevicesChanged, ErrorNotice, Whispered};
 use susurro_protocol::frame::FrameKind;
-use susurro_protocol::rest::RelayStatus;
+use susurro_protocol::rest::{ChangePassword, DeleteMe, RelayStatus};
+use susurro_protocol::{ErrorCode, codec};
 use susurro_server::config::Config;
 use susurro_server::domain::rate::PerMinute;
 use tokio::time::sleep;
 use xtask::services::{Database, Redis, database};
 
-use crate::support::{Closed, PATIENCE, Person, Relay, code, config, pair, register, relay_at};
+use crate::administration::admin;
+use crate::support::{Closed, PATIENCE, Person, Relay, code, config, pair, register, relay_at, stretch};
+use crate::{devices, recovery};
 
 /// Two nodes and what they share.
 struct Two {
@@ -123,8 +125,12 @@ async fn two_of(change: impl Fn(Config, usize) -> Config) -> Two {
 
 /// The same person at another node.
 fn moved(person: &Person, to: &Relay) -> Person {
+    moved_to(person, &to.running.url())
+}
+
+fn moved_to(person: &Person, url: &str) -> Person {
     Person {
-        url: to.running.url(),
+        url: url.to_owned(),
         tokens: person.tokens.clone(),
         http: person.http.clone(),
         signing_key: person.signing_key.clone(),
@@ -211,6 +217,98 @@ async fn a_login_that_ends_at_one_node_ends_at_the_other_at_once() {
         println!("its connection there ended {:?} after it", begun.elapsed());
         two.redis.stop().unwrap();
     }
+}
+
+/// What ends the logins of somebody.
+#[derive(Debug, Clone, Copy)]
+enum Ends {
+    Password,
+    Recovery,
+    Removal,
+    Disabling,
+    Deletion,
+}
+
+/// Does it, at the node where `person` is.
+async fn end(what: Ends, person: &Person, name: &str, root: &Person) {
+    let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status().as_u16();
+    match what {
+        Ends::Password => {
+            // By another login, which goes on.
+            let asking = person.login_as(name, person.auth, person.device).await.unwrap();
+            let asking = Person { tokens: asking, ..moved_to(person, &person.url) };
+            let body = ChangePassword { auth: Fixed(person.auth), stretch: stretch(), new_auth: Fixed([1; 32]) };
+            assert_eq!(status(asking.request(Method::POST, "/users/me/password").json(&body)).await, 204);
+            assert_eq!(status(asking.request(Method::GET, "/users/me")).await, 200);
+        }
+        Ends::Recovery => {
+            assert_eq!(recovery::set(person, person.auth, Some([2; 32])).await, 204);
+            let request = recovery::request(person, name, [2; 32], person.device).await;
+            recovery::recover(person, &request).await.unwrap();
+        }
+        Ends::Removal => {
+            let (certificate, key) = devices::another_device(person);
+            let two = devices::next(person, &person.list, &[&person.list.certificates()[0], &certificate]);
+            devices::put(person, &two).await.unwrap();
+            let other = devices::on(person, certificate.body().device, key).await;
+            devices::put(&other, &devices::next(person, &two, &[&certificate])).await.unwrap();
+        }
+        Ends::Disabling => {
+            let body = serde_json::json!({ "disabled": true });
+            assert_eq!(status(root.request(Method::POST, &format!("/admin/users/{name}")).json(&body)).await, 200);
+        }
+        Ends::Deletion => {
+            let body = DeleteMe { auth: Fixed(person.auth) };
+            assert_eq!(status(person.request(Method::DELETE, "/users/me").json(&body)).await, 204);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_a_login_at_one_node_ends_it_at_the_other_at_once() {
+    let mut two = two_with(|config| config).await;
+    let root = register(&two.one, "root").await;
+    let database = [("SUSURRO_DATABASE", two.database.url())];
+    assert!(admin(two.one.dir.path(), database, &["user", "promote", "root"]).status.success());
+    for redis in [true, false] {
+        if !redis {
+            two.redis.stop().unwrap();
+        }
+        for what in [Ends::Password, Ends::Recovery, Ends::Removal, Ends::Disabling, Ends::Deletion] {
+            let name = format!("{what:?}-{redis}").to_lowercase();
+            let person = register(&two.one, &name).await;
+            let there = moved(&person, &two.other);
+            let mut talk = there.connect(0).await;
+            assert!(talk.is_quiet().await);
+            let begun = Instant::now();
+            end(what, &person, &name, &root).await;
+            let asked = there.request(Method::GET, "/users/me").send().await.unwrap().status();
+            assert_eq!(asked, StatusCode::UNAUTHORIZED, "{name}");
+            let notice: ErrorNotice = loop {
+                let frame = talk.frame().await.unwrap();
+                match frame.kind() {
+                    FrameKind::Error => break codec::decode(frame.body()).unwrap(),
+                    kind => assert_eq!(kind, FrameKind::DevicesChanged, "{name}"),
+                }
+            };
+            assert_eq!(notice.code, ErrorCode::TokenRevoked, "{name}");
+            assert_eq!(talk.frame().await.err(), Some(Closed(Some(4203))), "{name}");
+            println!("{name}: the connection at the other node ended {:?} after it began", begun.elapsed());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_at_the_other_node_are_told_of_another_device_list() {
+    let two = two_with(|config| config).await;
+    let (alice, bob, _) = pair(&two.one).await;
+    let mut there = moved(&bob, &two.other).connect(0).await;
+    assert!(there.is_quiet().await);
+    let (certificate, _) = devices::another_device(&alice);
+    let list = devices::next(&alice, &alice.list, &[&alice.list.certificates()[0], &certificate]);
+    devices::put(&alice, &list).await.unwrap();
+    let changed: DevicesChanged = there.expect(FrameKind::DevicesChanged).await;
+    assert_eq!((changed.account, changed.version), (alice.account, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

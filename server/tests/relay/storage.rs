@@ -8,7 +8,7 @@ use susurro_protocol::ErrorCode;
 use susurro_server::compose::{self, StartError};
 use susurro_server::config::Config;
 
-use crate::support::{Person, config, embedded, embedded_with, pair, register, relay_with};
+use crate::support::{Person, config, embedded, embedded_with, pair, random, register, relay_with};
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
@@ -140,15 +140,17 @@ async fn a_message_is_dropped_when_its_time_is_over_and_its_position_stays_taken
 async fn what_proves_a_password_is_not_stored_as_such() {
     let relay = embedded().await;
     let alice = register(&relay, "alice").await;
+    let recovery = random();
+    assert_eq!(crate::recovery::set(&alice, alice.auth, Some(recovery)).await, 204);
     assert!(relay.running.shutdown().await);
-    let quick: [u8; 32] = Sha256::digest(alice.auth).into();
+    let quick = |shown: [u8; 32]| -> [u8; 32] { Sha256::digest(shown).into() };
     let mut searched = 0;
     let files =
         fs::read_dir(relay.dir.path()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     for path in files {
         let bytes = fs::read(path).unwrap();
         searched += bytes.len();
-        for proof in [alice.auth, quick] {
+        for proof in [alice.auth, quick(alice.auth), recovery, quick(recovery)] {
             assert!(!bytes.windows(32).any(|window| window == proof), "what the client shows, or a quick hash of it");
         }
     }

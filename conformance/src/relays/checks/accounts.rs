@@ -109,7 +109,7 @@ async fn chat(relay: &Ground) -> Outcome {
 }
 
 /// A certificate of a new device of this person.
-fn another(person: &Person) -> (DeviceCertificate, SigningKey) {
+pub(super) fn another(person: &Person) -> (DeviceCertificate, SigningKey) {
     let signing_key = SigningKey::from_bytes(&random());
     let mut body = person.list.certificates()[0].body().clone();
     body.device = DeviceId::from_bytes(random());
@@ -118,7 +118,7 @@ fn another(person: &Person) -> (DeviceCertificate, SigningKey) {
     (DeviceCertificate::issue(&person.account_key, body), signing_key)
 }
 
-fn next(person: &Person, known: &DeviceList, certificates: &[&DeviceCertificate]) -> DeviceList {
+pub(super) fn next(person: &Person, known: &DeviceList, certificates: &[&DeviceCertificate]) -> DeviceList {
     let certificates = certificates.iter().map(|certificate| (*certificate).clone()).collect();
     DeviceList::issue(&person.account_key, Some(known), 1_790_000_001, certificates)
 }

@@ -182,7 +182,7 @@ async fn time(relay: &Ground) -> Outcome {
     for _ in 0..PAIRS {
         for (name, times) in [pair.alice.name.as_str(), &nobody].into_iter().zip(&mut times) {
             let request = guess(relay, name).await?;
-            times.push(timed(relay, &request).await?);
+            times.push(timed(relay, "/auth/login", &request).await?);
         }
     }
     let [known, unknown] = times.map(|mut times| {
@@ -195,12 +195,11 @@ async fn time(relay: &Ground) -> Outcome {
     if (0.4..2.5).contains(&ratio) { Ok(()) } else { Err(Stop::failed("medians within a factor of 2.5", seen)) }
 }
 
-/// How long a refused login takes, pauses that the relay asks for left out.
-async fn timed(relay: &Ground, request: &Value) -> Result<Duration, Stop> {
+/// How long refused credentials take, pauses that the relay asks for left out.
+pub(super) async fn timed(relay: &Ground, path: &str, request: &Value) -> Result<Duration, Stop> {
     loop {
         let began = Instant::now();
-        let answer =
-            crate::relays::ground::once(relay.request(reqwest::Method::POST, "/auth/login").json(request)).await?;
+        let answer = crate::relays::ground::once(relay.request(reqwest::Method::POST, path).json(request)).await?;
         let took = began.elapsed();
         if answer.status == 429 {
             let seconds = answer.number("retry-after")?;

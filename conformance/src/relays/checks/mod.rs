@@ -14,6 +14,7 @@ mod lists;
 mod login;
 mod opening;
 mod rates;
+mod recovery;
 mod registration;
 mod send;
 mod session;
@@ -44,6 +45,7 @@ pub fn all() -> Vec<Check<Ground>> {
         keys::checks(),
         chats::checks(),
         accounts::checks(),
+        recovery::checks(),
         administration::checks(),
         config::checks(),
         blobs::checks(),

@@ -54,6 +54,13 @@ pub(super) fn passwords() -> Made<File> {
     ] {
         maker.done(id, &["PWD-3"], what, "password.stretch", input(password, AUTH_SCHEME, cost))?;
     }
+    for (id, what, key) in [
+        ("recovery-zeros", "what a recovery key of zeros proves itself by", [0; 32]),
+        ("recovery-ones", "another one", [0xff; 32]),
+        ("recovery", "a random one", Named::of("passwords/recovery").bytes()),
+    ] {
+        maker.done(id, &["REC-1"], what, "recovery.auth", json!({ "key": hex::encode(key) }))?;
+    }
     for (id, what, scheme, cost) in [
         ("other-scheme", "a scheme that is not known", "scrypt-v1", usual),
         ("no-scheme", "no scheme", "", usual),

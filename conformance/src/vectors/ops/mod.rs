@@ -63,6 +63,7 @@ pub fn answer(op: &str, input: &Value) -> Answer {
         "kem.encapsulate" => primitives::encapsulate(input),
         "kem.decapsulate" => primitives::decapsulate(input),
         "password.stretch" => primitives::stretch(input),
+        "recovery.auth" => primitives::recovery_auth(input),
         "padding.pad" => primitives::pad(input),
         "padding.unpad" => primitives::unpad(input),
         "padding.length" => primitives::padded_length(input),

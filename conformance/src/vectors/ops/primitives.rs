@@ -3,7 +3,7 @@
 use serde_json::json;
 use susurro_client_core::crypto::dh::{self, DhSecret};
 use susurro_client_core::crypto::kem::{Kem as _, MlKem768};
-use susurro_client_core::crypto::{Secret, padding, safety_number as number_of, stretch_password};
+use susurro_client_core::crypto::{RecoveryKey, Secret, padding, safety_number as number_of, stretch_password};
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::rest::StretchParams;
 use zeroize::Zeroizing;
@@ -45,6 +45,11 @@ pub(super) fn stretch(input: &Input<'_>) -> Answer {
     let stretched =
         stretch_password(input.text("password")?, &params).map_err(|_| Refusal::named("unacceptable-stretching"))?;
     Ok(json!({ "auth": hex::encode(stretched.auth), "backup": hex::encode(stretched.backup) }))
+}
+
+pub(super) fn recovery_auth(input: &Input<'_>) -> Answer {
+    let key = RecoveryKey::from_bytes(&input.array("key")?);
+    Ok(json!({ "auth": hex::encode(key.auth()) }))
 }
 
 pub(super) fn pad(input: &Input<'_>) -> Answer {

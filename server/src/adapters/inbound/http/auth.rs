@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use susurro_protocol::rest::{AuthParams, LoginRequest, RefreshRequest, RegisterRequest, TokenResponse};
+use susurro_protocol::rest::{
+    AuthParams, LoginRequest, RecoverRequest, RefreshRequest, RegisterRequest, TokenResponse,
+};
 
 use utoipa::IntoParams;
 
@@ -77,6 +79,26 @@ pub(super) async fn login(
     Json(request): Json<LoginRequest>,
 ) -> Result<Json<TokenResponse>, Failure> {
     Ok(Json(relay.login(request).await?))
+}
+
+/// Sets another password with the recovery key, ends every login of the account and logs a device in.
+///
+/// A device that is not in the account's list comes with the next list.
+#[utoipa::path(
+    post,
+    path = "/auth/recover",
+    tag = "accounts",
+    request_body = RecoverRequest,
+    responses(
+        (status = 200, description = "Recovered and logged in.", body = TokenResponse),
+        refusals::Recover
+    )
+)]
+pub(super) async fn recover(
+    State(relay): State<Arc<Relay>>,
+    Json(request): Json<RecoverRequest>,
+) -> Result<Json<TokenResponse>, Failure> {
+    Ok(Json(whole(async move { relay.recover(request).await }).await?))
 }
 
 /// Exchanges a refresh token.

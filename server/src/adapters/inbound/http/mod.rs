@@ -53,6 +53,7 @@ pub fn router(relay: Arc<Relay>, limits: Limits, rates: Arc<dyn Rates>) -> OpenA
     let auth = OpenApiRouter::new()
         .routes(routes!(auth::register))
         .routes(routes!(auth::login))
+        .routes(routes!(auth::recover))
         .routes(routes!(auth::refresh))
         .route_layer(from_fn_with_state(api.clone(), gate::auth));
     // Its address counts before its token is looked at.
@@ -60,6 +61,7 @@ pub fn router(relay: Arc<Relay>, limits: Limits, rates: Arc<dyn Rates>) -> OpenA
         .routes(routes!(auth::logout))
         .routes(routes!(users::change_password))
         .routes(routes!(users::delete_me))
+        .routes(routes!(users::set_recovery))
         .route_layer(from_fn_with_state(api.clone(), gate::authenticated))
         .route_layer(from_fn_with_state(api.clone(), gate::auth));
     // Counted twice: as a search, and as a request like every other.
@@ -69,6 +71,7 @@ pub fn router(relay: Arc<Relay>, limits: Limits, rates: Arc<dyn Rates>) -> OpenA
         .routes(routes!(users::me, users::update_me))
         .merge(search)
         .routes(routes!(users::put_devices))
+        .routes(routes!(users::recovery))
         .routes(routes!(users::devices))
         .routes(routes!(keys::publish))
         .routes(routes!(keys::count))

@@ -54,6 +54,8 @@ refusals! {
     Register: COUNTED, STORE, BODY, &[InvalidName, InvalidDeviceList, InvalidInvite, RegistrationClosed, NameTaken, AccountExists];
     /// `POST /auth/login`.
     Login: COUNTED, STORE, BODY, &[StaleNonce, InvalidCredentials, UnknownDevice, BadSignature, AccountDisabled];
+    /// `POST /auth/recover`.
+    Recover: COUNTED, STORE, BODY, &[StaleNonce, InvalidCredentials, InvalidDeviceList, UnknownDevice, BadSignature, AccountDisabled];
     /// `POST /auth/refresh`.
     Refresh: COUNTED, STORE, BODY, TOKEN;
     /// Requests of an account without body and parameters.

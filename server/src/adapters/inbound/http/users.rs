@@ -6,7 +6,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use susurro_protocol::AccountName;
-use susurro_protocol::rest::{ChangePassword, DeleteMe, Me, Page, PutDevices, UpdateMe, UserDevices, UserEntry};
+use susurro_protocol::rest::{
+    ChangePassword, DeleteMe, Me, Page, PutDevices, RecoveryState, SetRecovery, UpdateMe, UserDevices, UserEntry,
+};
 
 use utoipa::IntoParams;
 
@@ -83,6 +85,45 @@ pub(super) async fn change_password(
     Json(request): Json<ChangePassword>,
 ) -> Result<StatusCode, Failure> {
     whole(async move { relay.change_password(&claims, request).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Since when the account has a recovery key.
+#[utoipa::path(
+    get,
+    path = "/users/me/recovery",
+    tag = "accounts",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "When it was set.", body = RecoveryState),
+        refusals::OfAccount
+    )
+)]
+pub(super) async fn recovery(
+    State(relay): State<Arc<Relay>>,
+    Caller(claims): Caller,
+) -> Result<Json<RecoveryState>, Failure> {
+    Ok(Json(relay.recovery_state(&claims).await?))
+}
+
+/// Sets or takes away what the recovery key of the account proves itself by.
+#[utoipa::path(
+    put,
+    path = "/users/me/recovery",
+    tag = "accounts",
+    request_body = SetRecovery,
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "Set, or taken away."),
+        refusals::Proven
+    )
+)]
+pub(super) async fn set_recovery(
+    State(relay): State<Arc<Relay>>,
+    Caller(claims): Caller,
+    Json(request): Json<SetRecovery>,
+) -> Result<StatusCode, Failure> {
+    whole(async move { relay.set_recovery(&claims, request).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

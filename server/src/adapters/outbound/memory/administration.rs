@@ -1,10 +1,9 @@
 //! The administration and invites ports.
 
-use susurro_protocol::AccountId;
-use susurro_protocol::rest::StretchParams;
+use susurro_protocol::{AccountId, ErrorCode};
 
 use super::{MemoryStore, Registered, State, done};
-use crate::domain::account::{Role, Verifier};
+use crate::domain::account::{NewPassword, Proof, Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 use crate::ports::{Administration, Answer, Figures, Invites};
@@ -48,20 +47,45 @@ impl Administration for MemoryStore {
         done(Ok(()))
     }
 
-    fn set_password(
+    fn set_password(&self, new: NewPassword, _now: u64) -> Answer<'_, Vec<FamilyId>> {
+        let mut state = self.state();
+        let Some(known) = state.by_id(new.account) else { return done(Err(ErrorCode::Unauthenticated.into())) };
+        let right = match new.proof {
+            Proof::Password(salt) => known.credentials.verifier.salt == salt,
+            Proof::Recovery(salt) => known.recovery.as_ref().is_some_and(|(verifier, _)| verifier.salt == salt),
+        };
+        if !right {
+            return done(Err(ErrorCode::InvalidCredentials.into()));
+        }
+        if matches!(new.proof, Proof::Recovery(_)) && known.account.disabled.is_some() {
+            return done(Err(ErrorCode::AccountDisabled.into()));
+        }
+        state.change(new.account, |registered| {
+            registered.credentials.stretch = new.stretch;
+            registered.credentials.verifier = new.verifier;
+        });
+        done(Ok(state.end_families(new.account, new.kept)))
+    }
+
+    fn set_recovery(
         &self,
         account: AccountId,
-        stretch: StretchParams,
-        verifier: Verifier,
-        kept: FamilyId,
-        _now: u64,
-    ) -> Answer<'_, Vec<FamilyId>> {
+        proven: [u8; 16],
+        verifier: Option<Verifier>,
+        now: u64,
+    ) -> Answer<'_, ()> {
         let mut state = self.state();
-        state.change(account, |registered| {
-            registered.credentials.stretch = stretch;
-            registered.credentials.verifier = verifier;
-        });
-        done(Ok(state.end_families(account, Some(kept))))
+        if state.by_id(account).is_none_or(|known| known.credentials.verifier.salt != proven) {
+            return done(Err(ErrorCode::InvalidCredentials.into()));
+        }
+        state.change(account, |registered| registered.recovery = verifier.map(|verifier| (verifier, now)));
+        done(Ok(()))
+    }
+
+    fn recovery_set(&self, account: AccountId) -> Answer<'_, Option<u64>> {
+        let state = self.state();
+        let recovery = state.by_id(account).and_then(|known| known.recovery.as_ref());
+        done(Ok(recovery.map(|(_, since)| *since)))
     }
 
     fn erase(&self, account: AccountId, _now: u64) -> Answer<'_, Vec<FamilyId>> {

@@ -14,7 +14,7 @@ use susurro_protocol::rest::{ChatConfig, KeyCount, SignedText};
 use susurro_protocol::{AccountId, AccountName, BlobId, ChatId, DeviceId, ErrorCode, MessageId, PrekeyId};
 
 use crate::domain::Error;
-use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList};
+use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList, Verifier};
 use crate::domain::blob::BlobRecord;
 use crate::domain::invite::{Invite, InviteHash};
 use crate::domain::message::{ChatRecord, Member, Roster, Waiting};
@@ -55,6 +55,7 @@ type Key = ([u8; 32], Option<Vec<u8>>);
 struct Registered {
     account: Account,
     credentials: Credentials,
+    recovery: Option<(Verifier, u64)>,
     list_version: u64,
     list: SignedText,
     devices: Vec<DeviceId>,
@@ -143,6 +144,7 @@ impl Accounts for MemoryStore {
         }
         let registered = Registered {
             credentials: Credentials { account: new.account.id, stretch: new.stretch, verifier: new.verifier },
+            recovery: None,
             list_version: new.list.body().version,
             list: SignedText::of(new.list.signed()),
             devices: new.list.certificates().iter().map(|c| c.body().device).collect(),
@@ -162,6 +164,15 @@ impl Accounts for MemoryStore {
 
     fn credentials<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<Credentials>> {
         done(Ok(self.state().accounts.get(name).map(|registered| registered.credentials.clone())))
+    }
+
+    fn recovery<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<(AccountId, Verifier)>> {
+        let state = self.state();
+        let known = state
+            .accounts
+            .get(name)
+            .and_then(|known| known.recovery.as_ref().map(|(verifier, _)| (known.account.id, verifier.clone())));
+        done(Ok(known))
     }
 
     fn set_display_name(&self, id: AccountId, display_name: Option<String>) -> Answer<'_, ()> {

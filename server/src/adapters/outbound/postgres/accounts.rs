@@ -50,6 +50,10 @@ impl Accounts for PostgresStore {
         })
     }
 
+    fn recovery<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<(AccountId, Verifier)>> {
+        Box::pin(super::recovery::of_name(&self.pool, name))
+    }
+
     fn set_display_name(&self, id: AccountId, display_name: Option<String>) -> Answer<'_, ()> {
         Box::pin(async move {
             let update = sqlx::query("UPDATE accounts SET display_name = $1 WHERE account = $2");

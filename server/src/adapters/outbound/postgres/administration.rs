@@ -6,14 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use susurro_protocol::limits::ACCESS_SECONDS;
-use susurro_protocol::rest::StretchParams;
 use susurro_protocol::{AccountId, ErrorCode};
 
 use super::fault::{self, Fault};
 use super::rows::{fixed, number, optional_number, optional_text, signed};
 use super::{PostgresStore, retried};
 use crate::domain::Error;
-use crate::domain::account::{Role, Verifier};
+use crate::domain::account::{NewPassword, Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 use crate::ports::{Administration, Answer, Figures, Invites};
@@ -69,15 +68,22 @@ impl Administration for PostgresStore {
         })
     }
 
-    fn set_password(
+    fn set_password(&self, new: NewPassword, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        Box::pin(async move { retried!(self.set_password_once(&new, now)) })
+    }
+
+    fn set_recovery(
         &self,
         account: AccountId,
-        stretch: StretchParams,
-        verifier: Verifier,
-        kept: FamilyId,
+        proven: [u8; 16],
+        verifier: Option<Verifier>,
         now: u64,
-    ) -> Answer<'_, Vec<FamilyId>> {
-        Box::pin(async move { retried!(self.set_password_once(account, &stretch, &verifier, kept, now)) })
+    ) -> Answer<'_, ()> {
+        Box::pin(async move { retried!(self.set_recovery_once(account, proven, verifier.as_ref(), now)) })
+    }
+
+    fn recovery_set(&self, account: AccountId) -> Answer<'_, Option<u64>> {
+        Box::pin(super::recovery::since(&self.pool, account))
     }
 
     fn erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
@@ -209,7 +215,7 @@ impl PostgresStore {
 }
 
 /// What goes with an account, in the order in which rows refer to each other. `$1` is the account.
-const ERASE: [&str; 12] = [
+const ERASE: [&str; 13] = [
     // Rows of mailboxes are locked in their order before messages are deleted. What the account has sent
     // and nobody has fetched yet is found by a scan: an index on the sender would be written for every
     // message, for something that happens once in the life of an account.
@@ -229,34 +235,29 @@ const ERASE: [&str; 12] = [
      SELECT count(*) FROM gone",
     "DELETE FROM refresh_tokens WHERE family IN (SELECT family FROM families WHERE account = $1)",
     "DELETE FROM families WHERE account = $1",
+    "DELETE FROM recoveries WHERE account = $1",
     "DELETE FROM erasures WHERE account = $1",
     "DELETE FROM accounts WHERE account = $1",
 ];
 
 impl PostgresStore {
-    async fn set_password_once(
-        &self,
-        account: AccountId,
-        stretch: &StretchParams,
-        verifier: &Verifier,
-        kept: FamilyId,
-        now: u64,
-    ) -> Result<Vec<FamilyId>, Fault> {
+    async fn set_password_once(&self, new: &NewPassword, now: u64) -> Result<Vec<FamilyId>, Fault> {
         let mut transaction = self.begin().await?;
+        super::recovery::check_proof(&mut transaction, new.account, new.proof).await?;
         let update = "UPDATE accounts SET scheme = $1, salt = $2, memory_kib = $3, passes = $4, lanes = $5, \
                       verifier_salt = $6, verifier = $7 WHERE account = $8";
         sqlx::query(update)
-            .bind(&stretch.scheme)
-            .bind(stretch.salt.0.to_vec())
-            .bind(i64::from(stretch.memory_kib))
-            .bind(i64::from(stretch.passes))
-            .bind(i64::from(stretch.lanes))
-            .bind(verifier.salt.to_vec())
-            .bind(verifier.hash.to_vec())
-            .bind(account.as_bytes().to_vec())
+            .bind(&new.stretch.scheme)
+            .bind(new.stretch.salt.0.to_vec())
+            .bind(i64::from(new.stretch.memory_kib))
+            .bind(i64::from(new.stretch.passes))
+            .bind(i64::from(new.stretch.lanes))
+            .bind(new.verifier.salt.to_vec())
+            .bind(new.verifier.hash.to_vec())
+            .bind(new.account.as_bytes().to_vec())
             .execute(&mut *transaction)
             .await?;
-        let ended = end_families(&mut transaction, account, Some(kept), now).await?;
+        let ended = end_families(&mut transaction, new.account, new.kept, now).await?;
         transaction.commit().await?;
         Ok(ended)
     }

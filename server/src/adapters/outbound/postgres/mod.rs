@@ -25,6 +25,7 @@ mod migrate;
 mod neighbours;
 mod open;
 mod prekeys;
+mod recovery;
 mod rosters;
 mod rows;
 mod sessions;

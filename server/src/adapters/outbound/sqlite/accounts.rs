@@ -50,6 +50,10 @@ impl Accounts for SqliteStore {
         })
     }
 
+    fn recovery<'a>(&'a self, name: &'a AccountName) -> Answer<'a, Option<(AccountId, Verifier)>> {
+        Box::pin(super::recovery::of_name(&self.readers, name))
+    }
+
     fn set_display_name(&self, id: AccountId, display_name: Option<String>) -> Answer<'_, ()> {
         self.writer.change(move |connection| {
             Box::pin(async move {

@@ -6,14 +6,13 @@ use std::sync::atomic::Ordering;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use susurro_protocol::limits::ACCESS_SECONDS;
-use susurro_protocol::rest::StretchParams;
 use susurro_protocol::{AccountId, ErrorCode};
 
 use super::SqliteStore;
 use super::fault::{self, Fault};
 use super::rows::{fixed, number, optional_number, optional_text, signed};
 use crate::domain::Error;
-use crate::domain::account::{Role, Verifier};
+use crate::domain::account::{NewPassword, Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 use crate::ports::{Administration, Answer, Figures, Invites};
@@ -52,32 +51,40 @@ impl Administration for SqliteStore {
         })
     }
 
-    fn set_password(
-        &self,
-        account: AccountId,
-        stretch: StretchParams,
-        verifier: Verifier,
-        kept: FamilyId,
-        now: u64,
-    ) -> Answer<'_, Vec<FamilyId>> {
+    fn set_password(&self, new: NewPassword, now: u64) -> Answer<'_, Vec<FamilyId>> {
         self.ending(move |connection| {
             Box::pin(async move {
+                super::recovery::check_proof(connection, new.account, new.proof).await?;
                 let update = "UPDATE accounts SET scheme = ?, salt = ?, memory_kib = ?, passes = ?, lanes = ?, \
                               verifier_salt = ?, verifier = ? WHERE account = ?";
                 sqlx::query(update)
-                    .bind(stretch.scheme)
-                    .bind(stretch.salt.0.to_vec())
-                    .bind(stretch.memory_kib)
-                    .bind(stretch.passes)
-                    .bind(stretch.lanes)
-                    .bind(verifier.salt.to_vec())
-                    .bind(verifier.hash.to_vec())
-                    .bind(account.as_bytes().to_vec())
+                    .bind(new.stretch.scheme)
+                    .bind(new.stretch.salt.0.to_vec())
+                    .bind(new.stretch.memory_kib)
+                    .bind(new.stretch.passes)
+                    .bind(new.stretch.lanes)
+                    .bind(new.verifier.salt.to_vec())
+                    .bind(new.verifier.hash.to_vec())
+                    .bind(new.account.as_bytes().to_vec())
                     .execute(&mut *connection)
                     .await?;
-                end_families(connection, account, Some(kept), now).await
+                end_families(connection, new.account, new.kept, now).await
             })
         })
+    }
+
+    fn set_recovery(
+        &self,
+        account: AccountId,
+        proven: [u8; 16],
+        verifier: Option<Verifier>,
+        now: u64,
+    ) -> Answer<'_, ()> {
+        self.writer.change(move |connection| Box::pin(super::recovery::set(connection, account, proven, verifier, now)))
+    }
+
+    fn recovery_set(&self, account: AccountId) -> Answer<'_, Option<u64>> {
+        Box::pin(super::recovery::since(&self.readers, account))
     }
 
     fn erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
@@ -222,7 +229,7 @@ pub(super) async fn use_invite(connection: &mut SqliteConnection, hash: &InviteH
 }
 
 /// What goes with an account, in the order in which rows refer to each other. `?1` is the account.
-const ERASE: [&str; 11] = [
+const ERASE: [&str; 12] = [
     // What it has sent and nobody has fetched yet is found by a scan: an index on the sender would be
     // written for every message, for something that happens once in the life of an account.
     "UPDATE mailboxes SET waiting = max(0, waiting - (SELECT count(*) FROM messages m WHERE m.mailbox = mailboxes.device \
@@ -239,6 +246,7 @@ const ERASE: [&str; 11] = [
     "DELETE FROM devices WHERE account = ?1",
     "DELETE FROM refresh_tokens WHERE family IN (SELECT family FROM families WHERE account = ?1)",
     "DELETE FROM families WHERE account = ?1",
+    "DELETE FROM recoveries WHERE account = ?1",
     "DELETE FROM erasures WHERE account = ?1",
     "DELETE FROM accounts WHERE account = ?1",
 ];

@@ -14,6 +14,7 @@ mod migrate;
 mod open;
 mod prekeys;
 mod readers;
+mod recovery;
 mod rows;
 mod sessions;
 mod writer;
