@@ -41,7 +41,7 @@ fn migrator() -> Migrator {
         5 "0005_blobs";
         6 "0006_used_ids";
         7 "0007_device_lists";
-        10 "0010_recovery";
+        8 "0008_recovery";
     })
 }
 
