@@ -165,7 +165,7 @@ impl Slot {
     }
 
     /// Leaves a word about a device list; a later one about the same account takes its place. Beyond
-    /// [`CHANGES_WAITING`] the oldest goes: whoever writes to that account learns of it then.
+    /// `CHANGES_WAITING` the oldest goes: whoever writes to that account learns of it then.
     pub fn devices_changed(&self, changed: DevicesChanged) {
         self.change(|state| {
             state.devices_changed.retain(|known| known.account != changed.account);
