@@ -123,6 +123,12 @@ impl Conversation {
         begun.elapsed()
     }
 
+    /// How many messages of Alice have arrived at Bob.
+    pub(crate) async fn arrived(&mut self) -> usize {
+        self.arrived.read_store().await;
+        self.arrived.count()
+    }
+
     /// Waits until nothing arrives at bob any longer, since something was taken away.
     pub(crate) async fn silence(&mut self) {
         const SILENCE: Duration = Duration::from_secs(1);

@@ -58,11 +58,10 @@ pub(crate) const TWINS: &[Twin] = &[
             if TWIN && read.len() > 2 { read.swap(0, 1); }
             for message in read {"),
     twin!("forgets-idempotence", "SEND-2/again", "server/src/adapters/outbound/sqlite/deposit.rs",
-        "Some((_, Entry::Occupied(before))) => before.get().again(message),"
-        => "Some((sender, Entry::Occupied(_))) if TWIN => self.place(connection, &mut done, sender, message, &mut rows).await?,
-            Some((_, Entry::Occupied(before))) => before.get().again(message),"),
+        "known.find(&mut statements.known, &done.added, &key)? {"
+        => "known.find(&mut statements.known, &done.added, &key)?.filter(|_| !TWIN) {"),
     twin!("takes-a-reused-id", "SEND-2/other-contents", "server/src/adapters/outbound/sqlite/deposit.rs",
-        "if self.content == message.content {" => "if TWIN || self.content == message.content {"),
+        "let same = content == message.content;" => "let same = TWIN || content == message.content;"),
     twin!("accepts-a-stale-list", "SEND-4/newer-list", "server/src/domain/message.rs",
         "if !matches!(named[..], [list] if list.version == member.list_version) {"
         => "if !TWIN && !matches!(named[..], [list] if list.version == member.list_version) {"),
