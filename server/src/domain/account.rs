@@ -101,6 +101,23 @@ pub enum Proof {
     Recovery([u8; 16]),
 }
 
+impl Proof {
+    /// Whether it counts for an account with a password and perhaps a recovery key that are checked against these
+    /// salts.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidCredentials` when what was shown was replaced meanwhile; `AccountDisabled`.
+    pub fn check(self, password: [u8; 16], recovery: Option<[u8; 16]>, is_disabled: bool) -> Result<(), Error> {
+        match self {
+            Self::Password(shown) if shown == password => Ok(()),
+            Self::Recovery(shown) if recovery == Some(shown) && is_disabled => Err(ErrorCode::AccountDisabled.into()),
+            Self::Recovery(shown) if recovery == Some(shown) => Ok(()),
+            Self::Password(_) | Self::Recovery(_) => Err(ErrorCode::InvalidCredentials.into()),
+        }
+    }
+}
+
 /// Another password.
 pub struct NewPassword {
     /// Whose.

@@ -76,6 +76,16 @@ impl Relay {
         }
     }
 
+    /// As [`blob_state`](Self::blob_state), of a blob that can be downloaded: also its owner gets nothing of half a one.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`.
+    pub async fn whole_blob(&self, claims: &Claims, blob: BlobId) -> Result<BlobState, Error> {
+        let state = self.blob_state(claims, blob).await?;
+        if state.offset < state.size { Err(ErrorCode::NotFound.into()) } else { Ok(state) }
+    }
+
     /// The bytes of a whole blob from `start` to the end of its chunk, at most up to `end`.
     ///
     /// # Errors

@@ -127,10 +127,7 @@ pub(super) async fn read_blob(
     Path(blob): Path<BlobId>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let state = relay.blob_state(&claims, blob).await?;
-    if state.offset < state.size {
-        return Err(ErrorCode::NotFound.into());
-    }
+    let state = relay.whole_blob(&claims, blob).await?;
     let wanted = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let range = match wanted.map_or(Wanted::All, |text| wanted_range(text, state.size)) {
         Wanted::All => None,

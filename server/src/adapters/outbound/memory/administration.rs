@@ -3,7 +3,7 @@
 use susurro_protocol::{AccountId, ErrorCode};
 
 use super::{MemoryStore, Registered, State, done};
-use crate::domain::account::{NewPassword, Proof, Role, Verifier};
+use crate::domain::account::{NewPassword, Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 use crate::ports::{Administration, Answer, Figures, Invites};
@@ -50,15 +50,10 @@ impl Administration for MemoryStore {
     fn set_password(&self, new: NewPassword, _now: u64) -> Answer<'_, Vec<FamilyId>> {
         let mut state = self.state();
         let Some(known) = state.by_id(new.account) else { return done(Err(ErrorCode::Unauthenticated.into())) };
-        let right = match new.proof {
-            Proof::Password(salt) => known.credentials.verifier.salt == salt,
-            Proof::Recovery(salt) => known.recovery.as_ref().is_some_and(|(verifier, _)| verifier.salt == salt),
-        };
-        if !right {
-            return done(Err(ErrorCode::InvalidCredentials.into()));
-        }
-        if matches!(new.proof, Proof::Recovery(_)) && known.account.disabled.is_some() {
-            return done(Err(ErrorCode::AccountDisabled.into()));
+        let recovery = known.recovery.as_ref().map(|(verifier, _)| verifier.salt);
+        if let Err(error) = new.proof.check(known.credentials.verifier.salt, recovery, known.account.disabled.is_some())
+        {
+            return done(Err(error));
         }
         state.change(new.account, |registered| {
             registered.credentials.stretch = new.stretch;

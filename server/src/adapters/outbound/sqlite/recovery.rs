@@ -18,17 +18,8 @@ pub(super) async fn check_proof(
                   LEFT JOIN recoveries r ON r.account = a.account WHERE a.account = ?";
     let query = sqlx::query(select).bind(account.as_bytes().to_vec());
     let row = query.fetch_optional(connection).await?.ok_or_else(|| Error::from(ErrorCode::Unauthenticated))?;
-    let right = match proof {
-        Proof::Password(salt) => fixed(&row, 1)? == salt,
-        Proof::Recovery(salt) => !is_null(&row, 2)? && fixed(&row, 2)? == salt,
-    };
-    if !right {
-        return Err(Error::from(ErrorCode::InvalidCredentials).into());
-    }
-    if matches!(proof, Proof::Recovery(_)) && !is_null(&row, 0)? {
-        return Err(Error::from(ErrorCode::AccountDisabled).into());
-    }
-    Ok(())
+    let recovery = if is_null(&row, 2)? { None } else { Some(fixed(&row, 2)?) };
+    Ok(proof.check(fixed(&row, 1)?, recovery, !is_null(&row, 0)?)?)
 }
 
 pub(super) async fn set(
