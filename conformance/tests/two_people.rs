@@ -150,6 +150,8 @@ fn an_invite_another_password_and_the_end_of_an_account() {
     assert_eq!(recover(&words).code, Some(3));
 
     ok(alice.run(&["account", "name", "Alicia"]).unwrap());
+    assert_eq!(alice.run(&["account", "name"]).unwrap().code, Some(2), "nothing is taken away by leaving out a word");
+    ok(alice.run(&["account", "name", "--remove"]).unwrap());
     let listed = ok(alice.run(&["devices", "--json"]).unwrap());
     assert_eq!(listed.stdout.lines().count(), 1);
     assert!(listed.stdout.contains(r#""this":true"#), "{}", listed.stdout);

@@ -36,7 +36,7 @@ pub(crate) fn run(context: &Context, what: &OwnAccount) -> Result<(), Failure> {
                 talk(&context.texts.with(key!("cli-recovery-made"), &[("words", count.into())]));
             }
         }
-        OwnAccount::Name { text } => {
+        OwnAccount::Name { text, remove: _ } => {
             let name = context.with_client(|client| async move {
                 client.go_online();
                 Ok(client.set_display_name(text.clone()).await?)

@@ -156,8 +156,12 @@ pub(crate) enum OwnAccount {
     ///
     /// The relay and everyone on it can read it.
     Name {
-        /// The name; nothing takes it away
+        /// The name
+        #[arg(required_unless_present = "remove")]
         text: Option<String>,
+        /// Take the name away
+        #[arg(long, conflicts_with = "text")]
+        remove: bool,
     },
     /// Delete the account at the relay, with everything that the relay has of it
     ///
