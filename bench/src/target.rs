@@ -113,7 +113,7 @@ impl Target {
                     // Waits for the disk before it answers, as the relay's promise needs; otherwise as it comes.
                     let usual = [("shared_buffers", "128MB"), ("max_wal_size", "1GB")];
                     let settings = usual.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-                    let durable = Options { durable: true, settings };
+                    let durable = Options { durable: true, settings, ..Options::default() };
                     let server = task::block_in_place(|| Postgres::start(&durable))?;
                     let url = server.url();
                     postgres = Some(server);

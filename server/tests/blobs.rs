@@ -3,9 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may stop anywhere")]
 
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -18,15 +16,8 @@ use susurro_server::adapters::outbound::objects::{Bucket, ObjectBlobs};
 use susurro_server::domain::Error;
 use susurro_server::ports::Blobs;
 use susurro_server::service::Fanout;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
-
-/// From the folder of the workspace.
-const REQUIREMENTS: &str = "server/tests/s3/requirements.txt";
-
-/// How long the server may take to be there: several times what it takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+use tokio::task::spawn_blocking;
+use xtask::services::Objects;
 
 const BLOB: BlobId = BlobId::from_bytes([0xab; 16]);
 const OTHER: BlobId = BlobId::from_bytes([0xac; 16]);
@@ -98,28 +89,6 @@ fn files(root: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// A server of objects on a port of its own; it ends with the value.
-async fn object_server() -> (Child, String) {
-    let python = tokio::task::spawn_blocking(|| xtask::python::ensure_venv(&[REQUIREMENTS])).await.unwrap().unwrap();
-    let mut command = Command::new(python);
-    command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]).env("NO_COLOR", "1");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut server = command.spawn().unwrap();
-    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
-    let url = timeout(PATIENCE, async {
-        loop {
-            let line = lines.next_line().await.unwrap().expect("it says where it listens");
-            if let Some((_, url)) = line.split_once("Running on ") {
-                return url.trim().to_owned();
-            }
-        }
-    });
-    let url = url.await.expect("the server is there in time");
-    // It goes on talking, and would stop at a pipe that nobody reads.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    (server, url)
-}
-
 fn bucket(url: &str, name: &str) -> Bucket {
     Bucket {
         name: name.to_owned(),
@@ -132,14 +101,12 @@ fn bucket(url: &str, name: &str) -> Bucket {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_keeps_the_contract() {
-    let (_server, url) = object_server().await;
-    let made = reqwest::Client::new().put(format!("{url}/susurro")).send().await.unwrap();
-    assert!(made.status().is_success());
+    let objects = spawn_blocking(|| Objects::start().unwrap()).await.unwrap();
+    objects.make_bucket("susurro").unwrap();
+    let url = objects.url();
     let blobs = ObjectBlobs::open(&bucket(&url, "susurro"), "something").unwrap();
     keeps_the_contract(&blobs).await;
-    let list = reqwest::get(format!("{url}/susurro")).await.unwrap().text().await.unwrap();
-    assert!(list.contains(&format!("<Key>attachments/{OTHER}/0</Key>")), "{list}");
-    assert!(!list.contains(&BLOB.to_string()), "nothing stays behind: {list}");
+    assert_eq!(objects.list("susurro").unwrap(), [format!("attachments/{OTHER}/0")], "nothing else stays behind");
 
     let elsewhere = ObjectBlobs::open(&bucket(&url, "no-such-bucket"), "s3cret").unwrap();
     let refused = elsewhere.put(BLOB, 0, Bytes::from_static(b"x")).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Real PostgreSQL and Redis servers for the tests, each in a directory of its own, ended with the
+//! Real PostgreSQL, Redis and S3 servers for the tests, each in a directory of its own, ended with the
 //! process that started it, whatever ends that process.
 //!
 //! ```no_run
@@ -20,6 +20,7 @@
 //! without that variable starts a cluster for its process: a copy of one that was made once in the
 //! build folder, which takes about a quarter of a second.
 
+mod objects;
 mod postgres;
 mod redis;
 mod redis_cluster;
@@ -28,7 +29,8 @@ mod supervised;
 use crate::step::{self, Outcome};
 use crate::system;
 
-pub use postgres::{CLUSTER, Database, Options, Postgres, database};
+pub use objects::Objects;
+pub use postgres::{CLUSTER, Database, Options, Place, Postgres, database};
 pub use redis::Redis;
 pub use redis_cluster::RedisCluster;
 

@@ -1,7 +1,7 @@
 //! What has to be on the machine beside Rust: a C compiler for SQLite and the TLS library, perl and
 //! make for the OpenSSL that SQLCipher is built with; Python, PostgreSQL, Redis and a browser for some of the tests.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::step::{self, Failure, Outcome};
@@ -105,14 +105,17 @@ pub fn prepare_browser() -> Outcome {
 ///
 /// [`FAKETIME_MISSING`].
 pub fn prepare_faketime() -> Outcome {
-    let has_faketime = || {
-        let mut folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-        folders.any(|folder| folder.path().join("faketime/libfaketime.so.1").exists())
-    };
-    if !has_faketime() && can_install() {
+    if faketime().is_none() && can_install() {
         install("libfaketime", &["libfaketime"])?;
     }
-    if has_faketime() { Ok(()) } else { Err(Failure(FAKETIME_MISSING.to_owned())) }
+    if faketime().is_some() { Ok(()) } else { Err(Failure(FAKETIME_MISSING.to_owned())) }
+}
+
+/// The library that shows a process another time, where Debian and its children put it.
+#[must_use]
+pub fn faketime() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|library| library.exists())
 }
 
 /// As [`prepare`], for the formal models: Spin, which writes its verifiers in C.

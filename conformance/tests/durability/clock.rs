@@ -1,7 +1,6 @@
 //! A relay whose clock is set back while people write.
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use susurro_conformance::binaries;
@@ -13,13 +12,6 @@ use super::support::Conversation;
 
 /// Messages that each of the two writes.
 const EACH: usize = 600;
-
-/// The library that shows a process another time, where Debian and its children put it.
-fn faketime() -> PathBuf {
-    let folders = fs::read_dir("/usr/lib").unwrap().flatten().map(|folder| folder.path().join("faketime"));
-    let found = folders.map(|folder| folder.join("libfaketime.so.1")).find(|library| library.exists());
-    found.expect(xtask::system::FAKETIME_MISSING)
-}
 
 /// Seconds by which the relay's clock is ahead of ours.
 async fn ahead(url: &str) -> i64 {
@@ -36,7 +28,10 @@ async fn a_clock_that_is_set_back_and_forward_loses_nothing_and_repeats_nothing(
 
 async fn run() {
     let folder = tempfile::tempdir().unwrap();
-    let (library, shown) = (faketime().display().to_string(), folder.path().join("clock").display().to_string());
+    let (library, shown) = (
+        xtask::system::faketime().expect(xtask::system::FAKETIME_MISSING).display().to_string(),
+        folder.path().join("clock").display().to_string(),
+    );
     // The clock on the wall alone, as when somebody sets it: what measures durations goes on.
     let environment = [
         ("LD_PRELOAD", &*library),

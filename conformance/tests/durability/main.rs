@@ -9,11 +9,13 @@
 )]
 
 mod clock;
+mod database_disk;
 mod disk;
 mod failover;
 mod network;
 mod nodes;
 mod proxy;
+mod small_disk;
 mod support;
 mod upgrade;
 

@@ -15,7 +15,7 @@ use tokio::process::Command;
 use crate::support::{Relay, relay, relay_with};
 
 /// Exit code, and outcome, words and advice of each check.
-async fn check(
+pub(crate) async fn check(
     dir: &Path,
     settings: impl IntoIterator<Item = (&'static str, String)>,
     more: &[&str],
@@ -38,7 +38,7 @@ async fn check(
 
 /// Holds one check against what is expected; trouble always comes with advice.
 #[track_caller]
-fn expect(findings: &BTreeMap<String, (String, String, bool)>, check: &str, outcome: &str, words: &str) {
+pub(crate) fn expect(findings: &BTreeMap<String, (String, String, bool)>, check: &str, outcome: &str, words: &str) {
     let (found, text, advised) = findings.get(check).unwrap_or_else(|| panic!("{check} is missing: {findings:?}"));
     assert!(found == outcome && text.contains(words), "{check}: {findings:?}");
     assert_eq!(*advised, ["warn", "fail"].contains(&outcome), "{check}: {findings:?}");

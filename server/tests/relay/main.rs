@@ -10,6 +10,7 @@
 mod accounts;
 mod administration;
 mod browser;
+mod bucket;
 mod check;
 mod devices;
 mod keys;

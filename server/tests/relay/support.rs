@@ -74,8 +74,13 @@ pub(crate) async fn relay() -> Relay {
 }
 
 pub(crate) async fn relay_with(change: impl FnOnce(Config) -> Config) -> Relay {
-    let database = std::env::var_os(STORAGE).is_some_and(|storage| storage == "postgres");
-    start(database.then(|| xtask::services::database().unwrap()), change).await
+    start(database(), change).await
+}
+
+/// A database on a server, when the tests run on one.
+pub(crate) fn database() -> Option<Database> {
+    let wanted = std::env::var_os(STORAGE).is_some_and(|storage| storage == "postgres");
+    wanted.then(|| xtask::services::database().unwrap())
 }
 
 /// A relay whose files a test looks at, whatever the others run on.

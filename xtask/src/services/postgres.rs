@@ -27,6 +27,19 @@ pub struct Options {
     pub durable: bool,
     /// More settings, as in `postgresql.conf`.
     pub settings: Vec<(String, String)>,
+    /// Where its data are to be; `None` for a directory of the system's for such files.
+    pub place: Option<Place>,
+}
+
+/// An empty directory that this process does not see under its name: on a file system of another mount namespace.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// What goes before a command line so that the command sees it.
+    pub join: Vec<String>,
+    /// Where it is then.
+    pub inside: PathBuf,
+    /// Where this process finds it.
+    pub outside: PathBuf,
 }
 
 /// A PostgreSQL server on this machine, ended when it is dropped.
@@ -84,9 +97,11 @@ impl Postgres {
         let programs = find().ok_or_else(|| Failure(system::POSTGRES_MISSING.to_owned()))?;
         let template = template(&programs)?;
         let supervised = Supervised::new("postgres", "INT")?;
-        let data = supervised.directory().join("data");
-        quietly("copy a cluster", Command::new("cp").arg("-a").arg(template.join("data")).arg(&data), None)?;
-        own(supervised.directory())?;
+        let join = options.place.as_ref().map_or(&[][..], |place| &place.join);
+        let place = options.place.as_ref().map_or(supervised.directory(), |place| &place.inside);
+        let mut copy = joined(join, "cp");
+        quietly("copy a cluster", copy.arg("-a").arg(template.join("data")).arg(place.join("data")), None)?;
+        own(join, place)?;
         let path = template.join("password");
         let password = fs::read_to_string(&path).map_err(|why| failed("read", &path, &why))?;
         let mut postgres = Self { supervised, programs, options: options.clone(), password, port: 0 };
@@ -116,7 +131,8 @@ impl Postgres {
     /// The directory of its data.
     #[must_use]
     pub fn data(&self) -> PathBuf {
-        self.supervised.directory().join("data")
+        let place = self.options.place.as_ref().map(|place| place.outside.as_path());
+        place.unwrap_or(self.supervised.directory()).join("data")
     }
 
     /// What it has logged so far.
@@ -133,7 +149,7 @@ impl Postgres {
     /// A line that says what is missing, or what PostgreSQL said.
     pub fn standby(&self) -> Outcome<Self> {
         let supervised = Supervised::new("postgres", "INT")?;
-        own(supervised.directory())?;
+        own(&[], supervised.directory())?;
         let mut copy = as_user()?;
         copy.push(self.programs.join("pg_basebackup").display().to_string());
         let mut command = Command::new(&copy[0]);
@@ -202,7 +218,8 @@ impl Postgres {
     ///
     /// What the server said.
     pub fn restart(&mut self) -> Outcome {
-        let (data, port) = (self.data().display().to_string(), self.port.to_string());
+        let inside = self.options.place.as_ref().map(|place| place.inside.join("data"));
+        let (data, port) = (inside.unwrap_or(self.data()).display().to_string(), self.port.to_string());
         let mut settings = vec![
             ("port", port.as_str()),
             ("listen_addresses", "127.0.0.1"),
@@ -215,7 +232,15 @@ impl Postgres {
             settings.extend([("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off")]);
         }
         settings.extend(self.options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let mut command = as_user()?;
+        let mut command = Vec::new();
+        if let Some(place) = &self.options.place {
+            command.extend(place.join.clone());
+            if user().is_none() {
+                // Whoever may not mount is root where it may, which PostgreSQL refuses to run as.
+                command.extend(["unshare", "--user", "--map-user=1000", "--map-group=1000"].map(str::to_owned));
+            }
+        }
+        command.extend(as_user()?);
         command.extend([self.programs.join("postgres").display().to_string(), "-D".to_owned(), data]);
         command.extend(settings.iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]));
         let data = self.data();
@@ -286,7 +311,7 @@ fn template(programs: &Path) -> Outcome<PathBuf> {
     let (data, password) = (made.directory().join("data"), random()?);
     let secret = made.directory().join("password");
     fs::write(&secret, &password).map_err(|why| failed("write", &secret, &why))?;
-    own(made.directory())?;
+    own(&[], made.directory())?;
     let mut initdb = as_user()?;
     initdb.push(programs.join("initdb").display().to_string());
     let mut command = Command::new(&initdb[0]);
@@ -343,11 +368,20 @@ fn as_user() -> Outcome<Vec<String>> {
     Ok(vec!["setpriv".to_owned(), format!("--reuid={user}"), format!("--regid={group}"), "--clear-groups".to_owned()])
 }
 
+/// A program behind what goes before its command line.
+fn joined(join: &[String], program: &str) -> Command {
+    let Some((first, more)) = join.split_first() else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(more).arg(program);
+    command
+}
+
 /// Gives the directory to that user, and to nobody else.
-fn own(directory: &Path) -> Outcome {
-    quietly("restrict a folder", Command::new("chmod").arg("700").arg(directory), None)?;
+fn own(join: &[String], directory: &Path) -> Outcome {
+    quietly("restrict a folder", joined(join, "chmod").arg("700").arg(directory), None)?;
     let Some((user, group)) = user() else { return Ok(()) };
-    quietly("give a folder away", Command::new("chown").arg("-R").arg(format!("{user}:{group}")).arg(directory), None)
+    let mut give = joined(join, "chown");
+    quietly("give a folder away", give.arg("-R").arg(format!("{user}:{group}")).arg(directory), None)
 }
 
 /// Runs a command and shows what it said only in the failure.
@@ -374,7 +408,8 @@ mod tests {
 
     #[test]
     fn a_cluster_keeps_what_was_committed_through_stop_and_kill_and_leaves_nothing() {
-        let options = Options { durable: true, settings: vec![("work_mem".to_owned(), "5MB".to_owned())] };
+        let settings = vec![("work_mem".to_owned(), "5MB".to_owned())];
+        let options = Options { durable: true, settings, ..Options::default() };
         let mut postgres = Postgres::start(&options).unwrap();
         let directory = postgres.supervised.directory().to_owned();
         let database = postgres.database().unwrap();

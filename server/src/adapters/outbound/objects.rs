@@ -1,15 +1,23 @@
 //! Blobs as objects of a store elsewhere, S3 and what is compatible with it: an object a chunk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt as _, RetryConfig};
 use susurro_protocol::BlobId;
 
 use crate::domain::Error;
 use crate::ports::{Answer, Blobs};
+
+/// How long a bucket that fails is asked again for one client: not longer than a person waits. Whoever asked is told,
+/// and comes again.
+const RETRIED_FOR: Duration = Duration::from_secs(5);
+
+/// The longest pause between two tries.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Where the objects are.
 #[derive(Debug, Clone)]
@@ -39,7 +47,10 @@ impl ObjectBlobs {
     ///
     /// What cannot be, without the secret.
     pub fn open(bucket: &Bucket, secret_key: &str) -> Result<Self, Error> {
+        let backoff = BackoffConfig { max_backoff: PAUSE_MAX, ..BackoffConfig::default() };
+        let retry = RetryConfig { backoff, retry_timeout: RETRIED_FOR, ..RetryConfig::default() };
         let mut builder = AmazonS3Builder::new()
+            .with_retry(retry)
             .with_bucket_name(&bucket.name)
             .with_region(&bucket.region)
             .with_access_key_id(&bucket.access_key)
