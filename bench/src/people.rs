@@ -18,6 +18,7 @@ use susurro_server::adapters::outbound::postgres::{self, PostgresStore};
 use susurro_server::adapters::outbound::secrets::Secrets;
 use susurro_server::adapters::outbound::sqlite::{Options, SqliteStore};
 use susurro_server::domain::account::{Account, NewAccount, Role, Verifier, parse_name};
+use susurro_server::domain::mailbox::MailboxBounds;
 use susurro_server::domain::message::Waiting;
 use susurro_server::domain::token::{Claims, FamilyId, NewFamily, RefreshHash};
 use susurro_server::ports::{Accounts, Chats, Commits, Sessions, Tokens};
@@ -83,7 +84,11 @@ pub async fn settle(directory: &Path, storage: &Storage, count: usize) -> Outcom
     let tokens = JwtTokens::new(&relay_key, &secrets.tokens)?;
     match storage {
         Storage::Sqlite => {
-            let options = Options { path: directory.join("relay.db"), mailbox_max: u64::MAX, size_max: None };
+            let options = Options {
+                path: directory.join("relay.db"),
+                mailbox: MailboxBounds::of_messages(u64::MAX),
+                size_max: None,
+            };
             let store = SqliteStore::open(&options, Arc::new(Nobody)).await?;
             let all = fill(&store, &tokens, count).await;
             store.close().await;
@@ -92,7 +97,13 @@ pub async fn settle(directory: &Path, storage: &Storage, count: usize) -> Outcom
         Storage::Postgres { url } => {
             let url = Zeroizing::new(url.clone());
             let fingerprint = Some(secrets.fingerprint);
-            let options = postgres::Options { url, password: None, fingerprint, connections: 8, mailbox_max: u64::MAX };
+            let options = postgres::Options {
+                url,
+                password: None,
+                fingerprint,
+                connections: 8,
+                mailbox: MailboxBounds::of_messages(u64::MAX),
+            };
             let store = PostgresStore::open(&options, Arc::new(Nobody)).await?;
             let all = fill(&store, &tokens, count).await;
             store.close().await;

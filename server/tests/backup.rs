@@ -21,6 +21,7 @@ use susurro_server::adapters::outbound::sqlite::{self, SqliteStore};
 use susurro_server::compose::backup::{BackupError, KeptBlobs, Wanted, backup, restore};
 use susurro_server::config::Config;
 use susurro_server::domain::account::{Account, NewAccount, Role, Verifier};
+use susurro_server::domain::mailbox::MailboxBounds;
 use susurro_server::domain::message::{Deposited, NewMessage, Waiting};
 use susurro_server::domain::prekey::Item;
 use susurro_server::ports::{Accounts, Blobs as _, Commits, Mailboxes, Prekeys};
@@ -80,7 +81,7 @@ impl Bench {
         match &self.database {
             None => {
                 let path = self.config.data_dir.join("relay.db");
-                let options = sqlite::Options { path, mailbox_max: 100_000, size_max: None };
+                let options = sqlite::Options { path, mailbox: MailboxBounds::default(), size_max: None };
                 Open::Sqlite(Arc::new(SqliteStore::open(&options, Arc::new(Deaf)).await.unwrap()))
             }
             Some(database) => {
@@ -89,7 +90,7 @@ impl Bench {
                     password: None,
                     fingerprint: Some(secrets.fingerprint),
                     connections: 4,
-                    mailbox_max: 100_000,
+                    mailbox: MailboxBounds::default(),
                 };
                 Open::Postgres(Arc::new(PostgresStore::open(&options, Arc::new(Deaf)).await.unwrap()))
             }

@@ -14,6 +14,7 @@ use susurro_server::adapters::outbound::directory::BlobDirectory;
 use susurro_server::adapters::outbound::memory::MemoryStore;
 use susurro_server::adapters::outbound::objects::{Bucket, ObjectBlobs};
 use susurro_server::domain::Error;
+use susurro_server::domain::mailbox::MailboxBounds;
 use susurro_server::ports::Blobs;
 use susurro_server::service::Fanout;
 use tokio::task::spawn_blocking;
@@ -49,7 +50,7 @@ async fn keeps_the_contract(blobs: &dyn Blobs) {
 
 #[tokio::test]
 async fn memory_keeps_the_contract() {
-    let store = MemoryStore::new(1, Arc::new(Fanout(Arc::new(LocalBus::default()))));
+    let store = MemoryStore::new(MailboxBounds::of_messages(1), Arc::new(Fanout(Arc::new(LocalBus::default()))));
     keeps_the_contract(&store).await;
 }
 

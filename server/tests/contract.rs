@@ -19,6 +19,7 @@ use susurro_server::domain::Error;
 use susurro_server::domain::account::{Account, NewAccount, NewPassword, Proof, Role, Verifier};
 use susurro_server::domain::blob::{Begun, BlobRecord};
 use susurro_server::domain::invite::{Invite, InviteHash};
+use susurro_server::domain::mailbox::MailboxBounds;
 use susurro_server::domain::message::{Deposited, MESSAGE_ID_MEMORY_MS, NewMessage, Waiting};
 use susurro_server::domain::prekey::Item;
 use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation};
@@ -27,8 +28,10 @@ use susurro_server::ports::{
 };
 use zeroize::Zeroizing;
 
-/// Messages that one mailbox takes in these tests.
+/// Messages that one mailbox takes in these tests, and their bytes: five times the usual, and less than five of the
+/// largest.
 const MAILBOX_MAX: u64 = 5;
+const BOUNDS: MailboxBounds = MailboxBounds { messages: MAILBOX_MAX, bytes: 450 };
 
 /// Everything that was said to be committed.
 #[derive(Default)]
@@ -61,13 +64,13 @@ enum Keeps {
 
 async fn memory() -> Bench {
     let heard = Arc::new(Heard::default());
-    let store = Arc::new(MemoryStore::new(MAILBOX_MAX, heard.clone()));
+    let store = Arc::new(MemoryStore::new(BOUNDS, heard.clone()));
     Bench { store, heard, _keeps: Keeps::Nothing }
 }
 
 async fn sqlite() -> Bench {
     let (heard, dir) = (Arc::new(Heard::default()), tempfile::tempdir().unwrap());
-    let options = Options { path: dir.path().join("relay.db"), mailbox_max: MAILBOX_MAX, size_max: None };
+    let options = Options { path: dir.path().join("relay.db"), mailbox: BOUNDS, size_max: None };
     let store = Arc::new(SqliteStore::open(&options, heard.clone()).await.unwrap());
     Bench { store, heard, _keeps: Keeps::Directory { _dir: dir } }
 }
@@ -85,7 +88,7 @@ async fn node(database: &xtask::services::Database, heard: Arc<Heard>) -> Postgr
         password: None,
         fingerprint: Some([1; 32]),
         connections: 8,
-        mailbox_max: MAILBOX_MAX,
+        mailbox: BOUNDS,
     };
     PostgresStore::open(&options, heard).await.unwrap()
 }
@@ -126,6 +129,7 @@ contract!(
     a_chat_is_acknowledged_alone_and_up_to_a_position,
     a_message_id_stands_for_one_content,
     a_mailbox_takes_all_of_a_message_or_nothing,
+    a_mailbox_takes_so_many_bytes_and_knows_what_has_gone,
     reading_is_bounded_in_number_and_bytes,
     commits_are_heard_in_the_order_of_positions,
     what_is_past_its_time_goes_in_small_batches,
@@ -495,6 +499,50 @@ async fn a_mailbox_takes_all_of_a_message_or_nothing(bench: Bench) {
     assert_eq!(read(&bench, 4).await, [5, 6]);
 }
 
+async fn a_mailbox_takes_so_many_bytes_and_knows_what_has_gone(bench: Bench) {
+    let (_, _, chat) = talkers(&bench).await;
+    add(&bench, "carol", 3).await;
+    let of_size = |n, size| {
+        let mut sized = message(n, &[2]);
+        sized.deposits[0].1 = Bytes::from(vec![1; size]);
+        sized
+    };
+    let stored = |n: u64| Deposited::Stored { stored_at: 1_000 + n };
+    let put = async |n, size| deposit(&bench, of_size(n, size)).await;
+    assert_eq!(put(1, 451).await, Deposited::MailboxFull, "more than any mailbox takes");
+    assert_eq!((put(2, 300).await, put(3, 150).await), (stored(2), stored(3)), "to the last byte");
+    assert_eq!(put(4, 1).await, Deposited::MailboxFull);
+    let mut both = message(5, &[3, 2]);
+    both.deposits[1].1 = Bytes::from_static(&[1]);
+    assert_eq!(deposit(&bench, both).await, Deposited::MailboxFull);
+    let empty = Mailboxes::state(&*bench.store, device(3)).await.unwrap().unwrap();
+    assert_eq!(empty, MailboxState::default(), "the other mailbox got nothing either");
+    assert_eq!(put(3, 150).await, Deposited::Repeated { stored_at: 1_003 }, "even when full");
+
+    // What was acknowledged makes as much room as it took: all up to a position, one chat, what is past its time.
+    acknowledge(&bench, 1).await;
+    assert_eq!((put(6, 301).await, put(7, 100).await), (Deposited::MailboxFull, stored(7)));
+    assert_eq!((put(8, 201).await, put(9, 150).await), (Deposited::MailboxFull, stored(9)));
+    assert_eq!(deposit(&bench, NewMessage { chat, ..of_size(10, 40) }).await, stored(10));
+    bench.store.acknowledge_chat(device(2), chat, 100).await.unwrap();
+    assert_eq!((put(11, 51).await, put(12, 10).await), (Deposited::MailboxFull, stored(12)));
+    acknowledge(&bench, 4).await;
+    assert_eq!(read(&bench, 0).await, [6]);
+    assert_eq!(deposit(&bench, NewMessage { expires_at: Some(2_000), ..of_size(13, 400) }).await, stored(13));
+    assert_eq!((put(14, 41).await, Mailboxes::expire(&*bench.store, 2_000, 9).await), (Deposited::MailboxFull, Ok(1)));
+    assert_eq!((put(15, 441).await, put(16, 440).await), (Deposited::MailboxFull, stored(16)));
+    acknowledge(&bench, 100).await;
+    assert_eq!((put(17, 450).await, put(18, 1).await), (stored(17), Deposited::MailboxFull));
+    acknowledge(&bench, 100).await;
+
+    // What somebody has sent goes with them.
+    assert_eq!(deposit(&bench, NewMessage { sender_device: device(3), ..of_size(19, 430) }).await, stored(19));
+    assert_eq!((put(20, 10).await, put(21, 11).await), (stored(20), Deposited::MailboxFull));
+    let carol = new_account("carol", 3).account.id;
+    Administration::erase(&*bench.store, carol, 50).await.unwrap();
+    assert_eq!((put(22, 441).await, put(23, 440).await), (Deposited::MailboxFull, stored(23)));
+}
+
 async fn reading_is_bounded_in_number_and_bytes(bench: Bench) {
     talkers(&bench).await;
     for n in 1..=4 {
@@ -707,7 +755,11 @@ async fn families_are_forgotten_when_they_are_over(bench: Bench) {
 #[tokio::test]
 async fn a_full_database_still_forgets_in_the_same_commit_that_it_refuses() {
     let (heard, dir) = (Arc::new(Heard::default()), tempfile::tempdir().unwrap());
-    let options = Options { path: dir.path().join("relay.db"), mailbox_max: 1_000, size_max: Some(300 * 1024) };
+    let options = Options {
+        path: dir.path().join("relay.db"),
+        mailbox: MailboxBounds::of_messages(1_000),
+        size_max: Some(300 * 1024),
+    };
     let store = Arc::new(SqliteStore::open(&options, heard.clone()).await.unwrap());
     let bench = Bench { store, heard, _keeps: Keeps::Directory { _dir: dir } };
     talkers(&bench).await;
@@ -747,6 +799,8 @@ async fn a_full_database_still_forgets_in_the_same_commit_that_it_refuses() {
 enum Step {
     /// Message number, contents, recipients.
     Deposit(u64, u8, Vec<u8>),
+    /// One with a large ciphertext: message number, bytes.
+    Large(u64, usize),
     /// Several at once, so that they may share a commit.
     Burst(Vec<(u64, u8)>),
     Acknowledge(u64),
@@ -757,6 +811,7 @@ fn step() -> impl Strategy<Value = Step> {
     let recipients = proptest::sample::select(vec![vec![2], vec![3], vec![2, 3], vec![2, 9]]);
     prop_oneof![
         4 => (0..12_u64, 0..2_u8, recipients).prop_map(|(n, content, to)| Step::Deposit(n, content, to)),
+        3 => (12..40_u64, 60..300_usize).prop_map(|(n, size)| Step::Large(n, size)),
         2 => proptest::collection::vec((0..12_u64, 0..2_u8), 1..6).prop_map(Step::Burst),
         3 => (0..10_u64).prop_map(Step::Acknowledge),
         1 => (0..3_000_u64).prop_map(Step::Expire),
@@ -773,6 +828,11 @@ async fn take(bench: &Bench, step: &Step) -> (Vec<Deposited>, Vec<Waiting>, Opti
     let mut outcomes = Vec::new();
     match step {
         Step::Deposit(n, content, to) => outcomes.push(deposit(bench, of_content(*n, *content, to)).await),
+        Step::Large(n, size) => {
+            let mut large = of_content(*n, 2, &[2]);
+            large.deposits[0].1 = Bytes::from(vec![1; *size]);
+            outcomes.push(deposit(bench, large).await);
+        }
         Step::Burst(burst) => {
             let mut receipts = Vec::new();
             for (n, content) in burst {

@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Row as _, SqliteConnection};
 use susurro_server::adapters::outbound::postgres::{self, PostgresStore};
 use susurro_server::adapters::outbound::sqlite::{self, OpenError, Options, SqliteStore};
+use susurro_server::domain::mailbox::MailboxBounds;
 use susurro_server::domain::message::Waiting;
 use susurro_server::domain::schema::Move;
 use susurro_server::ports::Commits;
@@ -31,7 +32,13 @@ async fn connect_to(url: &str) -> PgConnection {
 
 fn postgres_options(url: &str) -> postgres::Options {
     let url = Zeroizing::new(url.to_owned());
-    postgres::Options { url, password: None, fingerprint: Some([1; 32]), connections: 4, mailbox_max: 1 }
+    postgres::Options {
+        url,
+        password: None,
+        fingerprint: Some([1; 32]),
+        connections: 4,
+        mailbox: MailboxBounds::of_messages(1),
+    }
 }
 
 /// Everything that a schema consists of.
@@ -142,7 +149,7 @@ const NEWER: &str = "INSERT INTO _sqlx_migrations (version, description, success
 #[tokio::test]
 async fn a_database_from_the_future_or_with_another_past_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { path: dir.path().join("relay.db"), mailbox_max: 1, size_max: None };
+    let options = Options { path: dir.path().join("relay.db"), mailbox: MailboxBounds::of_messages(1), size_max: None };
     SqliteStore::open(&options, Arc::new(Deaf)).await.unwrap().close().await;
     let mut connection = connect(&options.path).await;
     sqlx::raw_sql(NEWER).execute(&mut connection).await.unwrap();

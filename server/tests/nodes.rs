@@ -16,6 +16,7 @@ use susurro_protocol::version::SUITE;
 use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
 use susurro_server::adapters::outbound::postgres::{OpenError, Options, PostgresStore};
 use susurro_server::domain::account::{Account, NewAccount, Role, Verifier};
+use susurro_server::domain::mailbox::MailboxBounds;
 use susurro_server::domain::message::{Deposited, NewMessage, Waiting};
 use susurro_server::domain::prekey::Item;
 use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation};
@@ -40,7 +41,13 @@ impl Commits for Heard {
 
 fn options(url: &str) -> Options {
     let url = Zeroizing::new(url.to_owned());
-    Options { url, password: None, fingerprint: Some([1; 32]), connections: 8, mailbox_max: 1_000_000 }
+    Options {
+        url,
+        password: None,
+        fingerprint: Some([1; 32]),
+        connections: 8,
+        mailbox: MailboxBounds::of_messages(1_000_000),
+    }
 }
 
 async fn node(url: &str) -> (Arc<PostgresStore>, Arc<Heard>) {
@@ -196,7 +203,10 @@ async fn a_message_that_comes_to_two_nodes_at_once_is_stored_once() {
 async fn what_one_node_acknowledges_is_gone_on_the_other_and_room_counts_for_both() {
     let database = database().unwrap();
     let heard = || Arc::new(Heard::default());
-    let open = async || PostgresStore::open(&Options { mailbox_max: 3, ..options(&database.url()) }, heard()).await;
+    let open = async || {
+        PostgresStore::open(&Options { mailbox: MailboxBounds::of_messages(3), ..options(&database.url()) }, heard())
+            .await
+    };
     let (one, other) = (open().await.unwrap(), open().await.unwrap());
     people(&one).await;
     for n in 0..3 {

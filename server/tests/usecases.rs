@@ -22,6 +22,7 @@ use susurro_server::adapters::outbound::memory::MemoryStore;
 use susurro_server::adapters::outbound::system::SystemEntropy;
 use susurro_server::domain::account::Role;
 use susurro_server::domain::login::LoginKeys;
+use susurro_server::domain::mailbox::MailboxBounds;
 use susurro_server::domain::token::{Claims, FamilyId};
 use susurro_server::ports::{Answer, Bus, Clock, Passwords};
 use susurro_server::service::{Fanout, Ports, Relay, RelayKeys};
@@ -61,7 +62,7 @@ impl Bench {
     async fn new() -> (Self, TokenResponse) {
         let (clock, hashes) = (Arc::new(Hands(AtomicU64::new(START))), Arc::new(Counted::default()));
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::default());
-        let store = Arc::new(MemoryStore::new(10, Arc::new(Fanout(bus.clone()))));
+        let store = Arc::new(MemoryStore::new(MailboxBounds::of_messages(10), Arc::new(Fanout(bus.clone()))));
         let signing = SigningKey::from_bytes(&[1; 32]);
         let keys = [("0001".to_owned(), Zeroizing::new([2; 32]))];
         let ports = Ports {

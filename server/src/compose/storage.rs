@@ -50,7 +50,7 @@ pub(super) async fn open(
 ) -> Result<Arc<dyn Store>, StartError> {
     Ok(match config.database()? {
         Database::Sqlite(path) => {
-            let options = sqlite::Options { path, mailbox_max: config.mailbox_max, size_max: config.database_max };
+            let options = sqlite::Options { path, mailbox: config.mailbox, size_max: config.database_max };
             Arc::new(SqliteStore::open(&options, commits).await?)
         }
         Database::Postgres(url) => {
@@ -64,7 +64,7 @@ pub(super) async fn open(
 pub(super) async fn open_beside(config: &Config, commits: Arc<dyn Commits>) -> Result<Arc<dyn Store>, StartError> {
     Ok(match config.database()? {
         Database::Sqlite(path) => {
-            let options = sqlite::Options { path, mailbox_max: config.mailbox_max, size_max: config.database_max };
+            let options = sqlite::Options { path, mailbox: config.mailbox, size_max: config.database_max };
             Arc::new(SqliteStore::open_beside(&options, commits).await?)
         }
         Database::Postgres(url) => {
@@ -104,7 +104,7 @@ pub(super) fn postgres_options(config: &Config, url: &str, fingerprint: Option<[
         password: config.database_password.as_ref().map(|password| Zeroizing::new(password.reveal().to_owned())),
         fingerprint,
         connections: config.database_connections,
-        mailbox_max: config.mailbox_max,
+        mailbox: config.mailbox,
     }
 }
 

@@ -13,8 +13,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use susurro_protocol::limits::MAILBOX_MESSAGES_MAX;
-
 pub use resolve::{Chosen, Given, Resolved, resolve};
 pub use secret::Secret;
 pub use source::Origin;
@@ -24,6 +22,7 @@ use crate::adapters::inbound::serve::Bounds;
 use crate::adapters::inbound::ws::Timing;
 use crate::domain::blob::BLOB_QUOTA;
 use crate::domain::invite::Registration;
+use crate::domain::mailbox::MailboxBounds;
 use crate::domain::proxies::Proxies;
 use crate::domain::rate::{Pace, PerMinute};
 use crate::telemetry::Logs;
@@ -78,8 +77,8 @@ pub struct Config {
     pub pace: Pace,
     /// Where attachments are kept, and how much of them.
     pub blobs: Blobs,
-    /// Messages that may wait in one mailbox.
-    pub mailbox_max: u64,
+    /// What may wait in one mailbox.
+    pub mailbox: MailboxBounds,
     /// Bytes that the database may grow to; `None` for as large as the disk.
     pub database_max: Option<u64>,
     /// Patience with connections.
@@ -277,7 +276,7 @@ impl Config {
             pace: Pace { messages: PerMinute(6_000), kib: PerMinute(64 * 1024) },
             bounds: Bounds::default(),
             blobs: Blobs::default(),
-            mailbox_max: MAILBOX_MESSAGES_MAX,
+            mailbox: MailboxBounds::default(),
             database_max: None,
             timing: Timing::default(),
             tidy_every: Duration::from_secs(60),

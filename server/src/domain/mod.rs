@@ -6,6 +6,7 @@ pub mod crowd;
 pub mod error;
 pub mod invite;
 pub mod login;
+pub mod mailbox;
 pub mod message;
 pub mod prekey;
 pub mod proxies;

@@ -30,6 +30,7 @@ use susurro_server::adapters::outbound::jwt::JwtTokens;
 use susurro_server::adapters::outbound::memory::MemoryStore;
 use susurro_server::adapters::outbound::system::SystemEntropy;
 use susurro_server::domain::login::LoginKeys;
+use susurro_server::domain::mailbox::MailboxBounds;
 use susurro_server::ports::{Answer, Bus, Clock, Passwords};
 use susurro_server::service::{Fanout, Ports, Relay, RelayKeys};
 use susurro_server::shutdown::Shutdown;
@@ -221,7 +222,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::default());
-        let store = Arc::new(MemoryStore::new(MAILBOX_MAX, Arc::new(Fanout(bus.clone()))));
+        let store = Arc::new(MemoryStore::new(MailboxBounds::of_messages(MAILBOX_MAX), Arc::new(Fanout(bus.clone()))));
         let signing = SigningKey::from_bytes(&[1; 32]);
         let relay_key = signing.verifying_key().to_bytes();
         let keys = [("0001".to_owned(), Zeroizing::new([2; 32]))];

@@ -2,7 +2,7 @@
 INSERT INTO accounts VALUES (decode(repeat('00', 16), 'hex'), 'alice', NULL, 'user', 1, 'argon2id-v1', decode(repeat('00', 16), 'hex'),
                              65536, 3, 1, decode(repeat('00', 16), 'hex'), decode(repeat('00', 32), 'hex'), 1, '\x00', 1);
 INSERT INTO devices (device, account, certificate) VALUES (decode(repeat('00', 16), 'hex'), decode(repeat('00', 16), 'hex'), '\x00');
-INSERT INTO mailboxes SELECT number, 5, 1 FROM devices;
+INSERT INTO mailboxes SELECT number, 5, 1, 1 FROM devices;
 INSERT INTO messages SELECT number, 5, decode(repeat('00', 16), 'hex'), decode(repeat('00', 16), 'hex'), number, 1, 1, '\x00' FROM devices;
 INSERT INTO sent SELECT number, decode(repeat('00', 16), 'hex'), decode(repeat('00', 32), 'hex'), 1 FROM devices;
 INSERT INTO blobs VALUES (decode(repeat('00', 16), 'hex'), decode(repeat('00', 16), 'hex'), 5, 5, 1, 1);

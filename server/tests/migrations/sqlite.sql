@@ -2,7 +2,7 @@
 INSERT INTO accounts VALUES (zeroblob(16), 'alice', NULL, 'user', 1, 'argon2id-v1', zeroblob(16), 65536, 3, 1,
                              zeroblob(16), zeroblob(32), 1, x'00', 1);
 INSERT INTO devices (device, account, certificate) VALUES (zeroblob(16), zeroblob(16), x'00');
-INSERT INTO mailboxes VALUES (1, 5, 1);
+INSERT INTO mailboxes VALUES (1, 5, 1, 1);
 INSERT INTO messages VALUES (1, 1, 5, zeroblob(16), zeroblob(16), 1, 1, NULL, x'00');
 INSERT INTO sent VALUES (1, 1, zeroblob(16), zeroblob(32), 1);
 INSERT INTO blobs VALUES (zeroblob(16), zeroblob(16), 5, 5, 1, 1);

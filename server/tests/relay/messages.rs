@@ -9,6 +9,8 @@ use susurro_protocol::rest::{
 };
 use susurro_protocol::signed::{self, Label};
 use susurro_protocol::{ChatId, DeviceId, ErrorCode, MessageId};
+use susurro_server::config::Config;
+use susurro_server::domain::mailbox::MailboxBounds;
 
 use crate::support::{Person, code, pair, random, register, relay, relay_with};
 
@@ -251,7 +253,7 @@ async fn nobody_sends_into_a_chat_of_others_or_too_much_or_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_mailbox_takes_nothing_until_something_was_fetched() {
-    let relay = relay_with(|config| susurro_server::config::Config { mailbox_max: 3, ..config }).await;
+    let relay = relay_with(|config| Config { mailbox: MailboxBounds::of_messages(3), ..config }).await;
     let (alice, bob, chat) = pair(&relay).await;
     let mut from = alice.connect(0).await;
     for _ in 0..3 {
@@ -268,6 +270,30 @@ async fn a_full_mailbox_takes_nothing_until_something_was_fetched() {
     assert!(to.is_quiet().await);
     from.deposit(&fourth).await.unwrap();
     assert_eq!(to.delivery().await.seq, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_is_full_by_bytes_as_well() {
+    let mailbox = MailboxBounds { bytes: 3 * CIPHERTEXT_MAX as u64, ..MailboxBounds::default() };
+    let relay = relay_with(|config| Config { mailbox, ..config }).await;
+    let (alice, bob, chat) = pair(&relay).await;
+    let mut from = alice.connect(0).await;
+    let large = || alice.message(chat, &bob, &vec![7; CIPHERTEXT_MAX]);
+    for _ in 0..3 {
+        from.deposit(&large()).await.unwrap();
+    }
+    let small = alice.message(chat, &bob, b"x");
+    let rejected = from.deposit(&small).await.unwrap_err();
+    assert_eq!(rejected.code, ErrorCode::MailboxFull);
+    assert!(rejected.retry_after > 0);
+    let mut to = bob.connect(0).await;
+    assert_eq!(to.delivery().await.seq, 1);
+    to.ack(1).await;
+    to.delivery().await;
+    to.delivery().await;
+    assert!(to.is_quiet().await);
+    from.deposit(&small).await.unwrap();
+    assert_eq!(from.deposit(&large()).await.unwrap_err().code, ErrorCode::MailboxFull);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,6 +71,16 @@ pub(super) static GROUP: Group = Group {
             },
         },
         Setting {
+            name: "mailbox-quota-mib",
+            kind: Kind::Number("MIB"),
+            default: Preset::Is("256"),
+            help: "Mebibytes that may wait for one device; beyond, or beyond 100000 messages, senders are told that its mailbox is full and try again later.",
+            set: |config, text| {
+                config.mailbox.bytes = at_least::<u64>(text, 1)?.saturating_mul(1024 * 1024);
+                Ok(())
+            },
+        },
+        Setting {
             name: "redis",
             kind: Kind::Url("URL"),
             default: Preset::Unset { meaning: "none: this node is the only one", example: "redis://127.0.0.1:6379" },

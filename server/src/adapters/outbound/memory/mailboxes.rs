@@ -3,13 +3,14 @@
 use susurro_protocol::{ChatId, DeviceId, MailboxSeq, MessageId};
 
 use super::{MemoryStore, State, done};
+use crate::domain::mailbox::MailboxBounds;
 use crate::domain::message::{Deposited, MESSAGE_ID_MEMORY_MS, NewMessage, Waiting};
 use crate::ports::{Answer, MailboxState, Mailboxes, Receipt};
 
 impl Mailboxes for MemoryStore {
     fn deposit(&self, message: NewMessage) -> Answer<'_, Receipt> {
         let mut state = MemoryStore::state(self);
-        let (outcome, committed) = store(&mut state, self.mailbox_max, message);
+        let (outcome, committed) = store(&mut state, self.bounds, message);
         // Still under the lock: the order of positions is the order in which others hear of them.
         if !committed.is_empty() {
             self.commits.committed(committed);
@@ -88,7 +89,7 @@ impl Mailboxes for MemoryStore {
     }
 }
 
-fn store(state: &mut State, mailbox_max: u64, message: NewMessage) -> (Deposited, Vec<Waiting>) {
+fn store(state: &mut State, bounds: MailboxBounds, message: NewMessage) -> (Deposited, Vec<Waiting>) {
     let key = (message.sender_device, message.message);
     if !state.mailboxes.contains_key(&message.sender_device) {
         return (Deposited::NoMailbox, Vec::new());
@@ -101,13 +102,11 @@ fn store(state: &mut State, mailbox_max: u64, message: NewMessage) -> (Deposited
         };
         return (again, Vec::new());
     }
-    for (device, _) in &message.deposits {
-        match state.mailboxes.get(device) {
-            None => return (Deposited::NoMailbox, Vec::new()),
-            Some(mailbox) if mailbox.waiting.len() as u64 >= mailbox_max => {
-                return (Deposited::MailboxFull, Vec::new());
-            }
-            Some(_) => {}
+    for (device, ciphertext) in &message.deposits {
+        let Some(mailbox) = state.mailboxes.get(device) else { return (Deposited::NoMailbox, Vec::new()) };
+        let bytes = mailbox.waiting.values().map(|(waiting, _)| waiting.ciphertext.len() as u64).sum();
+        if !bounds.admit(mailbox.waiting.len() as u64, bytes, ciphertext.len()) {
+            return (Deposited::MailboxFull, Vec::new());
         }
     }
     state.sent.insert(key, (message.content, message.stored_at));

@@ -17,6 +17,7 @@ use crate::domain::Error;
 use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList, Verifier};
 use crate::domain::blob::BlobRecord;
 use crate::domain::invite::{Invite, InviteHash};
+use crate::domain::mailbox::MailboxBounds;
 use crate::domain::message::{ChatRecord, Member, Roster, Waiting};
 use crate::domain::prekey::{self, Item, Known};
 use crate::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation, ShownToken, Standing, rotate};
@@ -25,7 +26,7 @@ use crate::ports::{Accounts, Answer, Chats, Claimed, Commits, Devices, Prekeys, 
 /// A relay's store that forgets everything when it is dropped.
 pub struct MemoryStore {
     state: Mutex<State>,
-    mailbox_max: u64,
+    bounds: MailboxBounds,
     commits: Arc<dyn Commits>,
 }
 
@@ -86,8 +87,8 @@ struct Family {
 impl MemoryStore {
     /// Empty. `commits` hears of every stored message.
     #[must_use]
-    pub fn new(mailbox_max: u64, commits: Arc<dyn Commits>) -> Self {
-        Self { state: Mutex::default(), mailbox_max, commits }
+    pub fn new(bounds: MailboxBounds, commits: Arc<dyn Commits>) -> Self {
+        Self { state: Mutex::default(), bounds, commits }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -222,9 +222,11 @@ const ERASE: [&str; 13] = [
     "SELECT device FROM mailboxes WHERE device IN (SELECT number FROM devices WHERE account = $1) OR device IN \
      (SELECT mailbox FROM messages WHERE sender IN (SELECT number FROM devices WHERE account = $1)) \
      ORDER BY device FOR UPDATE",
-    "WITH gone AS (DELETE FROM messages WHERE sender IN (SELECT number FROM devices WHERE account = $1) RETURNING mailbox), \
-     counted AS (SELECT mailbox, count(*) AS n FROM gone GROUP BY mailbox) \
-     UPDATE mailboxes b SET waiting = greatest(b.waiting - counted.n, 0) FROM counted WHERE b.device = counted.mailbox",
+    "WITH gone AS (DELETE FROM messages WHERE sender IN (SELECT number FROM devices WHERE account = $1) RETURNING mailbox, octet_length(body) AS size), \
+     counted AS (SELECT mailbox, count(*) AS n, sum(size)::bigint AS size FROM gone GROUP BY mailbox) \
+     UPDATE mailboxes b SET waiting = greatest(b.waiting - counted.n, 0), \
+     bytes = CASE WHEN b.waiting <= counted.n THEN 0 ELSE greatest(b.bytes - counted.size, 0) END \
+     FROM counted WHERE b.device = counted.mailbox",
     "DELETE FROM messages WHERE mailbox IN (SELECT number FROM devices WHERE account = $1)",
     "DELETE FROM sent WHERE device IN (SELECT number FROM devices WHERE account = $1)",
     "DELETE FROM prekeys WHERE device IN (SELECT number FROM devices WHERE account = $1)",

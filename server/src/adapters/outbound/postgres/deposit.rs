@@ -8,6 +8,7 @@ use sqlx::{Executor as _, PgConnection, Row as _};
 use susurro_protocol::{DeviceId, MailboxSeq, MessageId};
 
 use super::rows::signed;
+use crate::domain::mailbox::MailboxBounds;
 use crate::domain::message::{Deposited, MESSAGE_ID_MEMORY_MS, NewMessage, Waiting};
 
 /// Device numbers that are kept in memory. A node with more active devices reads some again.
@@ -34,6 +35,8 @@ pub(super) struct Deposits {
 struct Mailbox {
     head: MailboxSeq,
     waiting: u64,
+    /// The bytes of what waits.
+    bytes: u64,
     changed: bool,
 }
 
@@ -90,7 +93,7 @@ impl Numbers {
 pub(super) async fn write(
     connection: &mut PgConnection,
     numbers: &mut Numbers,
-    mailbox_max: u64,
+    bounds: MailboxBounds,
     acknowledged: &HashMap<DeviceId, MailboxSeq>,
     messages: &[NewMessage],
 ) -> Result<Deposits, sqlx::Error> {
@@ -122,7 +125,7 @@ pub(super) async fn write(
         let outcome = match known.entry(key) {
             Entry::Occupied(before) => before.get().again(message),
             Entry::Vacant(vacant) => {
-                let outcome = place(&mut mailboxes, numbers, mailbox_max, message, sender, &mut rows, &mut done);
+                let outcome = place(&mut mailboxes, numbers, bounds, message, sender, &mut rows, &mut done);
                 let (_, stored) = claimed.entry(key).or_insert((message, None));
                 if matches!(outcome, Deposited::Stored { .. }) {
                     vacant.insert(Sent { content: message.content, stored_at: message.stored_at });
@@ -239,10 +242,11 @@ async fn lock(connection: &mut PgConnection, wanted: BTreeSet<i64>) -> Result<Ha
         return Ok(locked);
     }
     let wanted: Vec<i64> = wanted.into_iter().collect();
-    let select = "SELECT device, head, waiting FROM mailboxes WHERE device = ANY($1) ORDER BY device FOR UPDATE";
+    let select = "SELECT device, head, waiting, bytes FROM mailboxes WHERE device = ANY($1) ORDER BY device FOR UPDATE";
     for row in sqlx::query(select).bind(wanted).fetch_all(connection).await? {
         let count = |column| row.try_get::<i64, usize>(column).map(i64::unsigned_abs);
-        locked.insert(row.try_get(0)?, Mailbox { head: count(1)?, waiting: count(2)?, changed: false });
+        let (head, waiting, bytes) = (count(1)?, count(2)?, count(3)?);
+        locked.insert(row.try_get(0)?, Mailbox { head, waiting, bytes, changed: false });
     }
     Ok(locked)
 }
@@ -258,11 +262,15 @@ async fn forget(
         return Ok(());
     }
     let delete = "WITH gone AS (DELETE FROM messages m USING unnest($1::bigint[], $2::bigint[]) acked(mailbox, cursor) \
-                  WHERE m.mailbox = acked.mailbox AND m.seq <= acked.cursor RETURNING m.mailbox) \
-                  SELECT mailbox, count(*) FROM gone GROUP BY mailbox";
+                  WHERE m.mailbox = acked.mailbox AND m.seq <= acked.cursor \
+                  RETURNING m.mailbox, octet_length(m.body) AS size) \
+                  SELECT mailbox, count(*), sum(size)::bigint FROM gone GROUP BY mailbox";
     for row in sqlx::query(delete).bind(devices).bind(cursors).fetch_all(connection).await? {
         if let Some(mailbox) = mailboxes.get_mut(&row.try_get(0)?) {
-            mailbox.waiting = mailbox.waiting.saturating_sub(row.try_get::<i64, usize>(1)?.unsigned_abs());
+            let count = |column| row.try_get::<i64, usize>(column).map(i64::unsigned_abs);
+            mailbox.waiting = mailbox.waiting.saturating_sub(count(1)?);
+            // Nodes of a version that does not count bytes may have been at it: an empty mailbox is right again.
+            mailbox.bytes = if mailbox.waiting == 0 { 0 } else { mailbox.bytes.saturating_sub(count(2)?) };
             mailbox.changed = true;
         }
     }
@@ -273,7 +281,7 @@ async fn forget(
 fn place(
     mailboxes: &mut HashMap<i64, Mailbox>,
     numbers: &Numbers,
-    mailbox_max: u64,
+    bounds: MailboxBounds,
     message: &NewMessage,
     sender: i64,
     rows: &mut Rows,
@@ -283,8 +291,10 @@ fn place(
     for (device, ciphertext) in &message.deposits {
         match numbers.of(device).and_then(|number| Some((number, mailboxes.get(&number)?))) {
             None => return Deposited::NoMailbox,
-            Some((_, mailbox)) if mailbox.waiting >= mailbox_max => return Deposited::MailboxFull,
-            Some((number, _)) => placed.push((*device, number, ciphertext)),
+            Some((number, mailbox)) if bounds.admit(mailbox.waiting, mailbox.bytes, ciphertext.len()) => {
+                placed.push((*device, number, ciphertext));
+            }
+            Some(_) => return Deposited::MailboxFull,
         }
     }
     let longest = message.stored_at.saturating_add(MESSAGE_ID_MEMORY_MS);
@@ -292,6 +302,7 @@ fn place(
         let Some(mailbox) = mailboxes.get_mut(&number) else { continue };
         mailbox.head += 1;
         mailbox.waiting += 1;
+        mailbox.bytes = mailbox.bytes.saturating_add(ciphertext.len() as u64);
         mailbox.changed = true;
         rows.mailbox.push(number);
         rows.seq.push(signed(mailbox.head));
@@ -342,12 +353,14 @@ async fn update(connection: &mut PgConnection, mailboxes: &HashMap<i64, Mailbox>
     if changed.is_empty() {
         return Ok(());
     }
-    let update = "UPDATE mailboxes b SET head = u.head, waiting = u.waiting \
-                  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) u(device, head, waiting) WHERE b.device = u.device";
+    let update = "UPDATE mailboxes b SET head = u.head, waiting = u.waiting, bytes = u.bytes \
+                  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) u(device, head, waiting, bytes) \
+                  WHERE b.device = u.device";
     sqlx::query(update)
         .bind(changed.iter().map(|(number, _)| **number).collect::<Vec<i64>>())
         .bind(changed.iter().map(|(_, mailbox)| signed(mailbox.head)).collect::<Vec<i64>>())
         .bind(changed.iter().map(|(_, mailbox)| signed(mailbox.waiting)).collect::<Vec<i64>>())
+        .bind(changed.iter().map(|(_, mailbox)| signed(mailbox.bytes)).collect::<Vec<i64>>())
         .execute(connection)
         .await?;
     Ok(())

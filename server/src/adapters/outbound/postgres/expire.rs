@@ -32,9 +32,10 @@ impl PostgresStore {
             sqlx::query(lock).bind(&mailboxes).execute(&mut *transaction).await?;
             // Some may have been acknowledged before the lock was there.
             let delete = "WITH gone AS (DELETE FROM messages m USING unnest($1::bigint[], $2::bigint[]) past(mailbox, seq) \
-                          WHERE m.mailbox = past.mailbox AND m.seq = past.seq RETURNING m.mailbox), \
-                          counted AS (SELECT mailbox, count(*) AS n FROM gone GROUP BY mailbox), \
-                          left_over AS (UPDATE mailboxes b SET waiting = greatest(b.waiting - counted.n, 0) \
+                          WHERE m.mailbox = past.mailbox AND m.seq = past.seq RETURNING m.mailbox, octet_length(m.body) AS size), \
+                          counted AS (SELECT mailbox, count(*) AS n, sum(size)::bigint AS size FROM gone GROUP BY mailbox), \
+                          left_over AS (UPDATE mailboxes b SET waiting = greatest(b.waiting - counted.n, 0), \
+                          bytes = CASE WHEN b.waiting <= counted.n THEN 0 ELSE greatest(b.bytes - counted.size, 0) END \
                           FROM counted WHERE b.device = counted.mailbox) \
                           SELECT coalesce(sum(n), 0)::bigint FROM counted";
             let row = sqlx::query(delete).bind(&mailboxes).bind(&seqs).fetch_one(&mut *transaction).await?;

@@ -118,14 +118,14 @@ impl PostgresStore {
         let locked = sqlx::query(lock).bind(device.as_bytes().to_vec()).fetch_optional(&mut *transaction).await?;
         let Some(mailbox) = locked else { return Ok(()) };
         let mailbox: i64 = mailbox.try_get(0)?;
-        let delete = "DELETE FROM messages WHERE mailbox = $1 AND seq <= $2 AND chat = $3";
+        let delete = "WITH gone AS (DELETE FROM messages WHERE mailbox = $1 AND seq <= $2 AND chat = $3 \
+                      RETURNING octet_length(body) AS size), \
+                      counted AS (SELECT count(*) AS n, coalesce(sum(size), 0)::bigint AS size FROM gone) \
+                      UPDATE mailboxes b SET waiting = greatest(b.waiting - counted.n, 0), \
+                      bytes = CASE WHEN b.waiting <= counted.n THEN 0 ELSE greatest(b.bytes - counted.size, 0) END \
+                      FROM counted WHERE b.device = $1";
         let delete = sqlx::query(delete).bind(mailbox).bind(signed(cursor)).bind(chat.as_bytes().to_vec());
-        let gone = delete.execute(&mut *transaction).await?.rows_affected();
-        sqlx::query("UPDATE mailboxes SET waiting = greatest(waiting - $2, 0) WHERE device = $1")
-            .bind(mailbox)
-            .bind(signed(gone))
-            .execute(&mut *transaction)
-            .await?;
+        delete.execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -82,7 +82,7 @@ impl PostgresStore {
         let rosters = Arc::new(Rosters::default());
         rosters::listen(rosters.clone(), pool.clone());
         let place = Place::new(connect.clone());
-        let writer = Writer::start(connect, options.mailbox_max, commits);
+        let writer = Writer::start(connect, options.mailbox, commits);
         Ok(Self { pool, writer, rosters, revocations: administration::Read::default(), place })
     }
 

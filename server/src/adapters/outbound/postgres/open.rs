@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::migrate::{self, SchemaFault};
+use crate::domain::mailbox::MailboxBounds;
 use crate::domain::schema::{Move, SchemaError, Step};
 
 /// How long a connection may take to come about, and a request wait for one.
@@ -41,8 +42,8 @@ pub struct Options {
     pub fingerprint: Option<[u8; 32]>,
     /// Connections for everything but messages.
     pub connections: u32,
-    /// Messages that wait in one mailbox before senders are told that it is full.
-    pub mailbox_max: u64,
+    /// What one mailbox takes before senders are told that it is full.
+    pub mailbox: MailboxBounds,
 }
 
 /// Why a database was not opened.

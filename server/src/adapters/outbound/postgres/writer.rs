@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::deposit::{self, Deposits, Numbers};
 use super::{TRIES, fault, open};
 use crate::domain::Error;
+use crate::domain::mailbox::MailboxBounds;
 use crate::domain::message::{Deposited, NewMessage, Waiting};
 use crate::metrics::metrics;
 use crate::ports::Commits;
@@ -61,7 +62,7 @@ struct Deposit {
 
 impl Writer {
     /// Starts the writer, which connects by itself, also later when the connection was lost.
-    pub(super) fn start(connect: PgConnectOptions, mailbox_max: u64, commits: Arc<dyn Commits>) -> Self {
+    pub(super) fn start(connect: PgConnectOptions, bounds: MailboxBounds, commits: Arc<dyn Commits>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let healthy = Arc::new(AtomicBool::new(true));
         let running = Running {
@@ -69,7 +70,7 @@ impl Writer {
             connection: None,
             tried: None,
             numbers: Numbers::default(),
-            mailbox_max,
+            bounds,
             commits,
             healthy: healthy.clone(),
             acknowledged: HashMap::new(),
@@ -123,7 +124,7 @@ struct Running {
     /// When the last try to connect failed.
     tried: Option<Instant>,
     numbers: Numbers,
-    mailbox_max: u64,
+    bounds: MailboxBounds,
     commits: Arc<dyn Commits>,
     healthy: Arc<AtomicBool>,
     /// Acknowledgements that no transaction has taken yet.
@@ -231,7 +232,7 @@ impl Running {
     async fn transaction(&mut self, messages: &[NewMessage]) -> Result<Deposits, sqlx::Error> {
         // Taken out: a transaction that is given up in the middle leaves no connection behind.
         let mut open = self.connection.take().ok_or(sqlx::Error::PoolTimedOut)?;
-        let written = deposit::write(&mut open, &mut self.numbers, self.mailbox_max, &self.acknowledged, messages);
+        let written = deposit::write(&mut open, &mut self.numbers, self.bounds, &self.acknowledged, messages);
         let deposits = match timeout(PATIENCE, written).await {
             Ok(Ok(deposits)) => deposits,
             Ok(Err(error)) => {

@@ -232,9 +232,10 @@ pub(super) async fn use_invite(connection: &mut SqliteConnection, hash: &InviteH
 const ERASE: [&str; 12] = [
     // What it has sent and nobody has fetched yet is found by a scan: an index on the sender would be
     // written for every message, for something that happens once in the life of an account.
-    "UPDATE mailboxes SET waiting = max(0, waiting - (SELECT count(*) FROM messages m WHERE m.mailbox = mailboxes.device \
-     AND m.sender IN (SELECT number FROM devices WHERE account = ?1))) WHERE device IN \
-     (SELECT mailbox FROM messages WHERE sender IN (SELECT number FROM devices WHERE account = ?1))",
+    "UPDATE mailboxes SET waiting = max(0, waiting - gone.n), bytes = max(0, bytes - gone.size) FROM \
+     (SELECT mailbox, count(*) AS n, sum(length(body)) AS size FROM messages \
+     WHERE sender IN (SELECT number FROM devices WHERE account = ?1) GROUP BY mailbox) gone \
+     WHERE mailboxes.device = gone.mailbox",
     "DELETE FROM messages WHERE sender IN (SELECT number FROM devices WHERE account = ?1)",
     "DELETE FROM messages WHERE mailbox IN (SELECT number FROM devices WHERE account = ?1)",
     // By the index of used ids, and among the latest, which it may not have yet.

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
-use susurro_protocol::{DeviceId, MailboxSeq, MessageId};
+use susurro_protocol::{ChatId, DeviceId, MailboxSeq, MessageId};
 
 use super::known::{self, Added, Known, Used};
 use super::rows::signed;
 use super::writer::Range;
+use crate::domain::mailbox::MailboxBounds;
 use crate::domain::message::{Deposited, MESSAGE_ID_MEMORY_MS, NewMessage, Waiting};
 
 /// Mailboxes whose numbers are kept in memory. A relay with more active devices reads some again.
@@ -17,7 +18,7 @@ const MAILBOXES_KEPT: usize = 100_000;
 /// What the writer knows of each mailbox. It is the only one who changes them, so what it keeps
 /// is right until a transaction fails.
 pub(super) struct Ledger {
-    mailbox_max: u64,
+    bounds: MailboxBounds,
     kept: HashMap<DeviceId, Mailbox>,
     /// `None` after a failure: what is in the database counts.
     known: Option<Known>,
@@ -28,6 +29,10 @@ pub(super) struct Mailbox {
     number: i64,
     head: MailboxSeq,
     waiting: u64,
+    /// At least the bytes of what waits.
+    bytes: u64,
+    /// Whether they are exactly as many.
+    is_counted: bool,
     changed: bool,
 }
 
@@ -47,12 +52,13 @@ pub(super) struct Deposits {
 struct Statements<'c> {
     mailbox: CachedStatement<'c>,
     insert: CachedStatement<'c>,
+    bytes: CachedStatement<'c>,
     known: known::Statements<'c>,
 }
 
 impl Ledger {
-    pub(super) fn new(mailbox_max: u64) -> Self {
-        Self { mailbox_max, kept: HashMap::new(), known: None }
+    pub(super) fn new(bounds: MailboxBounds) -> Self {
+        Self { bounds, kept: HashMap::new(), known: None }
     }
 
     /// Writes acknowledgements and messages. Nothing of this may be believed before the commit.
@@ -90,14 +96,20 @@ impl Ledger {
         for ((device, chat), cursor) in acknowledged {
             let Some(mailbox) = self.mailbox(&mut statements, &mut done.touched, *device)? else { continue };
             if mailbox.waiting > 0 {
+                let is_all = chat.is_none() && *cursor >= mailbox.head;
+                // Adding up what goes costs a look at each row, which mailboxes that are far from full are spared.
+                let freed = if mailbox.bytes > self.bounds.bytes / 2 && !is_all {
+                    Some(statements.bytes(mailbox.number, *cursor, chat.as_ref())?)
+                } else {
+                    None
+                };
                 let gone = match chat {
                     None => delete.execute(params![mailbox.number, signed(*cursor)])?,
                     Some(chat) => connection
                         .prepare_cached("DELETE FROM messages WHERE mailbox = ? AND seq <= ? AND chat = ?")?
                         .execute(params![mailbox.number, signed(*cursor), chat.as_bytes()])?,
                 };
-                mailbox.waiting = mailbox.waiting.saturating_sub(gone as u64);
-                mailbox.changed |= gone > 0;
+                mailbox.less(gone as u64, freed);
             }
         }
         for message in messages {
@@ -133,6 +145,7 @@ impl Ledger {
             let Some(mailbox) = done.touched.get_mut(device) else { continue };
             mailbox.head += 1;
             mailbox.waiting += 1;
+            mailbox.bytes = mailbox.bytes.saturating_add(ciphertext.len() as u64);
             mailbox.changed = true;
             statements.insert.execute(params![
                 mailbox.number,
@@ -165,11 +178,19 @@ impl Ledger {
         done: &mut Deposits,
         message: &NewMessage,
     ) -> Result<Option<Deposited>, rusqlite::Error> {
-        for (device, _) in &message.deposits {
-            match self.mailbox(statements, &mut done.touched, *device)? {
-                None => return Ok(Some(Deposited::NoMailbox)),
-                Some(mailbox) if mailbox.waiting >= self.mailbox_max => return Ok(Some(Deposited::MailboxFull)),
-                Some(_) => {}
+        for (device, ciphertext) in &message.deposits {
+            let Some(mailbox) = self.mailbox(statements, &mut done.touched, *device)? else {
+                return Ok(Some(Deposited::NoMailbox));
+            };
+            if self.bounds.admit(mailbox.waiting, mailbox.bytes, ciphertext.len()) {
+                continue;
+            }
+            if !mailbox.is_counted && mailbox.waiting < self.bounds.messages {
+                mailbox.bytes = statements.bytes(mailbox.number, MailboxSeq::MAX, None)?;
+                (mailbox.is_counted, mailbox.changed) = (true, true);
+            }
+            if !self.bounds.admit(mailbox.waiting, mailbox.bytes, ciphertext.len()) {
+                return Ok(Some(Deposited::MailboxFull));
             }
         }
         Ok(None)
@@ -239,16 +260,35 @@ impl Ledger {
     }
 }
 
+impl Mailbox {
+    /// Without as many messages, which had so many bytes in all if somebody has added them up.
+    fn less(&mut self, messages: u64, bytes: Option<u64>) {
+        if messages == 0 {
+            return;
+        }
+        (self.waiting, self.changed) = (self.waiting.saturating_sub(messages), true);
+        match bytes {
+            _ if self.waiting == 0 => (self.bytes, self.is_counted) = (0, true),
+            Some(bytes) => self.bytes = self.bytes.saturating_sub(bytes),
+            None => self.is_counted = false,
+        }
+    }
+}
+
 impl<'c> Statements<'c> {
     fn prepare(connection: &'c Connection) -> Result<Self, rusqlite::Error> {
         Ok(Self {
             mailbox: connection.prepare_cached(
-                "SELECT d.number, m.head, m.waiting FROM devices d JOIN mailboxes m ON m.device = d.number \
+                "SELECT d.number, m.head, m.waiting, m.bytes FROM devices d JOIN mailboxes m ON m.device = d.number \
                  WHERE d.device = ?",
             )?,
             insert: connection.prepare_cached(
                 "INSERT INTO messages (mailbox, seq, message, chat, sender, stored_at, expires_at, body) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            )?,
+            bytes: connection.prepare_cached(
+                "SELECT coalesce(sum(length(body)), 0) FROM messages WHERE mailbox = ?1 AND seq <= ?2 \
+                 AND (?3 IS NULL OR chat = ?3)",
             )?,
             known: known::Statements::prepare(connection)?,
         })
@@ -257,16 +297,29 @@ impl<'c> Statements<'c> {
     fn load(&mut self, device: &DeviceId) -> Result<Option<Mailbox>, rusqlite::Error> {
         let found = self.mailbox.query_row([&device.as_bytes()[..]], |row| {
             let count = |column| row.get::<usize, i64>(column).map(i64::unsigned_abs);
-            Ok(Mailbox { number: row.get(0)?, head: count(1)?, waiting: count(2)?, changed: false })
+            let (head, waiting, bytes) = (count(1)?, count(2)?, count(3)?);
+            Ok(Mailbox { number: row.get(0)?, head, waiting, bytes, is_counted: false, changed: false })
         });
         found.optional()
+    }
+
+    /// The bytes of what waits up to a position, in all chats or in one.
+    fn bytes(&mut self, mailbox: i64, up_to: MailboxSeq, chat: Option<&ChatId>) -> Result<u64, rusqlite::Error> {
+        let chat = chat.map(|chat| chat.as_bytes().to_vec());
+        self.bytes.query_row(params![mailbox, signed(up_to), chat], |row| row.get(0).map(i64::unsigned_abs))
     }
 }
 
 fn update_mailboxes(connection: &Connection, touched: &HashMap<DeviceId, Mailbox>) -> Result<(), rusqlite::Error> {
-    let mut update = connection.prepare_cached("UPDATE mailboxes SET head = ?, waiting = ? WHERE device = ?")?;
+    let mut update =
+        connection.prepare_cached("UPDATE mailboxes SET head = ?, waiting = ?, bytes = ? WHERE device = ?")?;
     for mailbox in touched.values().filter(|mailbox| mailbox.changed) {
-        update.execute(params![signed(mailbox.head), signed(mailbox.waiting), mailbox.number])?;
+        update.execute(params![
+            signed(mailbox.head),
+            signed(mailbox.waiting),
+            signed(mailbox.bytes),
+            mailbox.number
+        ])?;
     }
     Ok(())
 }
@@ -276,19 +329,22 @@ pub(super) fn expire(connection: &Connection, now: u64, batch: u32) -> Result<u6
     let oldest = signed(now.saturating_sub(MESSAGE_ID_MEMORY_MS));
     let mut gone = 0;
     // Rows lie in the order of arrival: the first one that is young enough ends the search.
-    let by_age = "SELECT id, mailbox FROM (SELECT id, mailbox, stored_at FROM messages ORDER BY id LIMIT ?2) \
+    let by_age = "SELECT id, mailbox, size FROM \
+                  (SELECT id, mailbox, stored_at, length(body) AS size FROM messages ORDER BY id LIMIT ?2) \
                   WHERE stored_at <= ?1";
-    let by_wish = "SELECT id, mailbox FROM messages WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
+    let by_wish = "SELECT id, mailbox, length(body) FROM messages WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
     let mut delete = connection.prepare_cached("DELETE FROM messages WHERE id = ?")?;
-    let mut uncount =
-        connection.prepare_cached("UPDATE mailboxes SET waiting = max(waiting - 1, 0) WHERE device = ?")?;
+    let mut uncount = connection.prepare_cached(
+        "UPDATE mailboxes SET waiting = max(waiting - 1, 0), \
+         bytes = iif(waiting <= 1, 0, max(bytes - ?2, 0)) WHERE device = ?1",
+    )?;
     for (select, limit) in [(by_age, oldest), (by_wish, signed(now))] {
         let mut select = connection.prepare_cached(select)?;
-        let rows = select.query_map(params![limit, batch], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let over: Vec<(i64, i64)> = rows.collect::<Result<_, _>>()?;
-        for (id, mailbox) in over {
+        let rows = select.query_map(params![limit, batch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let over: Vec<(i64, i64, i64)> = rows.collect::<Result<_, _>>()?;
+        for (id, mailbox, bytes) in over {
             delete.execute([id])?;
-            uncount.execute([mailbox])?;
+            uncount.execute([mailbox, bytes])?;
             gone += 1;
         }
     }

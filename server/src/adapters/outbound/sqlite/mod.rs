@@ -86,7 +86,7 @@ impl SqliteStore {
     ) -> Result<Self, OpenError> {
         let (revoked, read) = sessions::load_revoked(&readers).await.map_err(|why| OpenError::read(options, &why))?;
         let (messages, mailboxes) = (open::direct(options)?, Readers::open(options)?);
-        let writer = Writer::start(messages, connection, options.mailbox_max, commits);
+        let writer = Writer::start(messages, connection, options.mailbox, commits);
         let writer = writer.map_err(|why| OpenError::Unusable { path: options.path.clone(), why: why.to_string() })?;
         Ok(Self {
             readers,

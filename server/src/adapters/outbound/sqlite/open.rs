@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection, Sql
 
 use super::migrate::{self, SchemaFault};
 use super::rows::signed;
+use crate::domain::mailbox::MailboxBounds;
 use crate::domain::schema::{self, Move, SchemaError, Step};
 
 /// Readers beside the one writer: reads are short, and a core more would find no work.
@@ -42,8 +43,8 @@ const LOG_KEPT: i64 = 64 * 1024 * 1024;
 pub struct Options {
     /// The file.
     pub path: PathBuf,
-    /// Messages that wait in one mailbox before senders are told that it is full.
-    pub mailbox_max: u64,
+    /// What one mailbox takes before senders are told that it is full.
+    pub mailbox: MailboxBounds,
     /// Bytes that the file may grow to; `None` for as large as the disk.
     pub size_max: Option<u64>,
 }

@@ -24,6 +24,7 @@ use super::deposit::{Deposits, Ledger};
 use super::fault::{self, Fault};
 use super::known::Used;
 use crate::domain::Error;
+use crate::domain::mailbox::MailboxBounds;
 use crate::domain::message::{Deposited, NewMessage};
 use crate::metrics::metrics;
 use crate::ports::{Answer, Commits};
@@ -145,7 +146,7 @@ impl Writer {
     pub(super) fn start(
         messages: Connection,
         changes: SqliteConnection,
-        mailbox_max: u64,
+        bounds: MailboxBounds,
         commits: Arc<dyn Commits>,
     ) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
@@ -154,7 +155,7 @@ impl Writer {
             messages,
             changes,
             runtime: Handle::current(),
-            ledger: Ledger::new(mailbox_max),
+            ledger: Ledger::new(bounds),
             commits,
             healthy: healthy.clone(),
             acknowledged: HashMap::new(),
