@@ -8,14 +8,15 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
-use susurro_protocol::ErrorCode;
-use susurro_protocol::rest::Me;
+use susurro_protocol::rest::{AdminUser, BlobState, CreatedInvite, Me, NewBlob, Page};
+use susurro_protocol::{BlobId, ErrorCode};
 use susurro_server::adapters::inbound::cors::Site;
 use susurro_server::config::Config;
 use susurro_server::domain::proxies::Proxies;
 use susurro_server::domain::rate::PerMinute;
 
-use crate::support::{PATIENCE, Relay, answer, code, pair, register, register_at, relay_with};
+use crate::administration::admin;
+use crate::support::{PATIENCE, Person, Relay, answer, code, pair, random, register, register_at, relay_with};
 
 async fn watched() -> Relay {
     let listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -36,7 +37,7 @@ fn value(text: &str, sample: &str) -> Option<f64> {
 }
 
 /// A little of everything: messages both ways of sending, a refusal, a login that fails.
-async fn traffic(relay: &Relay) -> (crate::support::Person, crate::support::Person) {
+async fn traffic(relay: &Relay) -> (Person, Person) {
     let (alice, bob, chat) = pair(relay).await;
     let mut hers = alice.connect(0).await;
     let mut his = bob.connect(0).await;
@@ -237,6 +238,7 @@ async fn a_log_at_its_loudest_holds_no_name_token_id_or_address() {
     alice.login_as("alice_in_chains", alice.auth, alice.device).await.unwrap();
     let wrong = alice.login_as("alice_in_chains", [0; 32], alice.device).await;
     assert_eq!(code(wrong), Some(ErrorCode::InvalidCredentials));
+    let (blob, invite) = (attach(&alice, &bob).await, administer(&dir.path().join("data"), &alice, &bob).await);
     let response = http.get(format!("{url}/users/search?q=bobs_your_uncle")).send().await.unwrap();
     let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
@@ -265,11 +267,68 @@ async fn a_log_at_its_loudest_holds_no_name_token_id_or_address() {
         susurro_protocol::bytes::to_base64(&alice.auth),
         "Bearer".to_owned(),
         "hush".to_owned(),
+        // Whoever knows the identifier of a blob reads it.
+        blob.to_string(),
+        susurro_protocol::bytes::to_base64(blob.as_bytes()),
+        "bytes of an attachment".to_owned(),
+        invite.invite,
+        "an invite's note".to_owned(),
     ];
     for secret in &secrets {
         assert!(!text.contains(secret), "{secret} stands in the log:\n{text}");
     }
     drop(child);
+}
+
+/// An attachment of one that is uploaded, read by the other, and deleted; and requests for it that are refused.
+async fn attach(from: &Person, to: &Person) -> BlobId {
+    let (blob, bytes) = (BlobId::from_bytes(random()), b"bytes of an attachment");
+    let new = NewBlob { blob, size: bytes.len() as u64, expires_after: 0 };
+    let begun: BlobState = from.post("/blobs", &new).await.unwrap();
+    assert_eq!(begun.blob, blob);
+    let path = format!("/blobs/{blob}");
+    let put = |person: &Person, range: String| {
+        let request = person.request(Method::PUT, &path).header("content-type", "application/octet-stream");
+        request.header("content-range", range).body(bytes.to_vec()).send()
+    };
+    let whole = format!("bytes 0-{}/{}", bytes.len() - 1, bytes.len());
+    assert_eq!(put(from, "bytes 1-2/9".to_owned()).await.unwrap().status(), StatusCode::BAD_REQUEST);
+    assert_eq!(put(to, whole.clone()).await.unwrap().status(), StatusCode::NOT_FOUND);
+    assert_eq!(put(from, whole).await.unwrap().status(), StatusCode::OK);
+    let read = to.request(Method::GET, &path).header("range", "bytes=0-4").send().await.unwrap();
+    assert_eq!(read.bytes().await.unwrap(), "bytes");
+    for status in [StatusCode::NO_CONTENT, StatusCode::NOT_FOUND] {
+        assert_eq!(from.request(Method::DELETE, &path).send().await.unwrap().status(), status);
+    }
+    blob
+}
+
+/// What an administrator does, over HTTP, with the relay of this directory; an invite that was made.
+async fn administer(data: &Path, root: &Person, other: &Person) -> CreatedInvite {
+    let promoted = admin(data, None, &["user", "promote", "alice_in_chains"]);
+    assert!(promoted.status.success(), "{promoted:?}");
+    let figures = root.request(Method::GET, "/admin/status").send().await.unwrap().text().await.unwrap();
+    let connected = root.request(Method::GET, "/users/connected").send().await.unwrap().text().await.unwrap();
+    let page = root.http.get(format!("{}/admin", root.url)).send().await.unwrap().text().await.unwrap();
+    // Who is connected is what one of them is for; how they got in is in none.
+    assert!(connected.contains("bobs_your_uncle") && connected.contains(&other.device.to_string()), "{connected}");
+    for person in [root, other] {
+        let within = [&person.tokens.access_token[..40], &person.tokens.refresh_token, "203.0.113.77", "127.0.0.1"];
+        for shown in [&figures, &connected, &page] {
+            assert!(!within.iter().any(|secret| shown.contains(secret)), "{shown}");
+        }
+        for shown in [&figures, &page] {
+            let ids = [person.account.to_string(), person.device.to_string()];
+            assert!(!ids.iter().any(|id| shown.contains(id)) && !shown.contains("alice_in"), "{shown}");
+        }
+    }
+    let found: Page<AdminUser> = root.get("/admin/users?q=bobs_your_uncle").await.unwrap();
+    assert_eq!(found.items.len(), 1);
+    let path = "/admin/users/bobs_your_uncle";
+    for disabled in [true, false] {
+        let _: AdminUser = root.post(path, &serde_json::json!({ "disabled": disabled })).await.unwrap();
+    }
+    root.post("/admin/invites", &serde_json::json!({ "uses": 1, "note": "an invite's note" })).await.unwrap()
 }
 
 /// A child that does not outlive this value.
