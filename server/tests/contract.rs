@@ -539,7 +539,7 @@ async fn a_mailbox_takes_so_many_bytes_and_knows_what_has_gone(bench: Bench) {
     assert_eq!(deposit(&bench, NewMessage { sender_device: device(3), ..of_size(19, 430) }).await, stored(19));
     assert_eq!((put(20, 10).await, put(21, 11).await), (stored(20), Deposited::MailboxFull));
     let carol = new_account("carol", 3).account.id;
-    Administration::erase(&*bench.store, carol, 50).await.unwrap();
+    Administration::erase(&*bench.store, carol, None, 50).await.unwrap();
     assert_eq!((put(22, 441).await, put(23, 440).await), (Deposited::MailboxFull, stored(23)));
 }
 
@@ -1006,7 +1006,7 @@ async fn a_recovery_key_is_replaced_taken_away_and_proves_what_it_is(bench: Benc
     assert_eq!((bench.store.recovery(&name).await.unwrap(), bench.store.recovery_set(alice).await), (None, Ok(None)));
     // It goes with the account.
     set([7; 16], Some(key(3)), 9).await.unwrap();
-    bench.store.erase(alice, 10).await.unwrap();
+    bench.store.erase(alice, None, 10).await.unwrap();
     assert_eq!(bench.store.recovery_set(alice).await.unwrap(), None);
 }
 
@@ -1023,8 +1023,15 @@ async fn an_erased_account_leaves_nothing(bench: Bench) {
     assert_eq!(bench.store.ask_to_erase(alice, 3).await.unwrap(), [FamilyId([1; 16])]);
     assert_eq!(bench.store.to_erase().await.unwrap(), [alice]);
     assert!(bench.store.by_id(alice).await.unwrap().unwrap().disabled.is_some());
+    // A password that was replaced between the look at it and this opens nothing.
+    let right = bench.store.credentials(&"alice".parse().unwrap()).await.unwrap().unwrap().verifier.salt;
+    for proof in [Proof::Password([99; 16]), Proof::Recovery(right)] {
+        let stale = bench.store.erase(alice, Some(proof), 4).await.unwrap_err();
+        assert_eq!(stale.code(), ErrorCode::InvalidCredentials);
+    }
+    assert!(bench.store.by_id(alice).await.unwrap().is_some());
     assert!(bench.store.roster(chat).await.unwrap().is_some());
-    bench.store.erase(alice, 4).await.unwrap();
+    bench.store.erase(alice, Some(Proof::Password(right)), 4).await.unwrap();
     assert_eq!(bench.store.to_erase().await.unwrap(), []);
     assert!(bench.store.is_revoked(FamilyId([1; 16])).await.unwrap(), "its tokens are still about");
     assert!(bench.store.by_id(alice).await.unwrap().is_none());
@@ -1036,7 +1043,9 @@ async fn an_erased_account_leaves_nothing(bench: Bench) {
     assert!(bench.store.read(device(2), 0, 9, 9_999).await.unwrap().is_empty(), "also what it has sent");
     assert_eq!(Mailboxes::state(&*bench.store, device(2)).await.unwrap(), Some(MailboxState { head: 2, waiting: 0 }));
     assert!(!matches!(store(back(3)).await, Deposited::Stored { .. }), "nor does anybody deposit for it");
-    assert!(bench.store.erase(alice, 5).await.unwrap().is_empty(), "twice is once");
+    assert!(bench.store.erase(alice, None, 5).await.unwrap().is_empty(), "twice is once");
+    let nobody = bench.store.erase(alice, Some(Proof::Password(right)), 5).await.unwrap_err();
+    assert_eq!(nobody.code(), ErrorCode::Unauthenticated);
     // The same name, device and account again, as if for the first time.
     let again = add(&bench, "alice", 1).await.id;
     bench.store.open_direct(chat, [again, bob], 9).await.unwrap();

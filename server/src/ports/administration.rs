@@ -3,7 +3,7 @@
 use susurro_protocol::AccountId;
 
 use super::Answer;
-use crate::domain::account::{NewPassword, Role, Verifier};
+use crate::domain::account::{NewPassword, Proof, Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 
@@ -39,8 +39,10 @@ pub trait Administration: Send + Sync {
     fn recovery_set(&self, account: AccountId) -> Answer<'_, Option<u64>>;
 
     /// Forgets an account and everything of it in one piece: its devices, prekeys and mailboxes, what it
-    /// has sent that still waits, its chats, its logins. Nothing when there is none.
-    fn erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>>;
+    /// has sent that still waits, its chats, its logins. With a proof, which whoever asks for it has shown, refused
+    /// with `InvalidCredentials` when that is no longer what counts, also when that became so a moment ago. Without one,
+    /// nothing when there is no such account.
+    fn erase(&self, account: AccountId, proof: Option<Proof>, now: u64) -> Answer<'_, Vec<FamilyId>>;
 
     /// Notes that an account is to be erased by whoever runs the relay, and disables it.
     fn ask_to_erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>>;

@@ -102,7 +102,7 @@ impl Office {
     pub async fn erase_asked(&self) -> Result<Vec<FamilyId>, Error> {
         let mut ended = Vec::new();
         for account in self.administration.to_erase().await? {
-            ended.extend(self.administration.erase(account, self.clock.now()).await?);
+            ended.extend(self.administration.erase(account, None, self.clock.now()).await?);
             tracing::info!("an account was deleted by the operator");
         }
         Ok(ended)
@@ -229,7 +229,7 @@ impl Relay {
     pub async fn delete_user(&self, claims: &Claims, name: &str) -> Result<(), Error> {
         self.check_not_oneself(claims.account, name).await?;
         let id = self.office().account(name).await?.id;
-        let ended = self.ports.administration.erase(id, self.now()).await?;
+        let ended = self.ports.administration.erase(id, None, self.now()).await?;
         self.close_connections(&ended);
         tracing::info!("an account was deleted by an administrator");
         Ok(())

@@ -33,8 +33,8 @@ impl Relay {
     ///
     /// `InvalidCredentials`.
     pub async fn delete_me(&self, claims: &Claims, request: DeleteMe) -> Result<(), Error> {
-        self.check_password(claims, request.auth.0).await?;
-        let ended = self.ports.administration.erase(claims.account, self.now()).await?;
+        let proof = Proof::Password(self.check_password(claims, request.auth.0).await?);
+        let ended = self.ports.administration.erase(claims.account, Some(proof), self.now()).await?;
         self.close_connections(&ended);
         tracing::info!("an account was deleted by its owner");
         Ok(())

@@ -3,7 +3,8 @@
 use susurro_protocol::{AccountId, ErrorCode};
 
 use super::{MemoryStore, Registered, State, done};
-use crate::domain::account::{NewPassword, Role, Verifier};
+use crate::domain::Error;
+use crate::domain::account::{NewPassword, Proof, Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 use crate::ports::{Administration, Answer, Figures, Invites};
@@ -49,10 +50,7 @@ impl Administration for MemoryStore {
 
     fn set_password(&self, new: NewPassword, _now: u64) -> Answer<'_, Vec<FamilyId>> {
         let mut state = self.state();
-        let Some(known) = state.by_id(new.account) else { return done(Err(ErrorCode::Unauthenticated.into())) };
-        let recovery = known.recovery.as_ref().map(|(verifier, _)| verifier.salt);
-        if let Err(error) = new.proof.check(known.credentials.verifier.salt, recovery, known.account.disabled.is_some())
-        {
+        if let Err(error) = state.check_proof(new.account, new.proof) {
             return done(Err(error));
         }
         state.change(new.account, |registered| {
@@ -83,8 +81,11 @@ impl Administration for MemoryStore {
         done(Ok(recovery.map(|(_, since)| *since)))
     }
 
-    fn erase(&self, account: AccountId, _now: u64) -> Answer<'_, Vec<FamilyId>> {
+    fn erase(&self, account: AccountId, proof: Option<Proof>, _now: u64) -> Answer<'_, Vec<FamilyId>> {
         let mut state = self.state();
+        if let Err(error) = proof.map_or(Ok(()), |proof| state.check_proof(account, proof)) {
+            return done(Err(error));
+        }
         let ended = state.end_families(account, None);
         // The families stay, as ended ones of nobody: their tokens are still about.
         let own: Vec<_> = state.by_id(account).map(|registered| registered.devices.clone()).unwrap_or_default();
@@ -122,6 +123,15 @@ impl Administration for MemoryStore {
     fn ended_elsewhere(&self) -> Answer<'_, Vec<FamilyId>> {
         // Nobody else has this memory.
         done(Ok(Vec::new()))
+    }
+}
+
+impl State {
+    /// Whether what was shown is what counts now.
+    fn check_proof(&self, account: AccountId, proof: Proof) -> Result<(), Error> {
+        let known = self.by_id(account).ok_or(ErrorCode::Unauthenticated)?;
+        let recovery = known.recovery.as_ref().map(|(verifier, _)| verifier.salt);
+        proof.check(known.credentials.verifier.salt, recovery, known.account.disabled.is_some())
     }
 }
 

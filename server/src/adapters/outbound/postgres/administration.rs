@@ -12,7 +12,7 @@ use super::fault::{self, Fault};
 use super::rows::{fixed, number, optional_number, optional_text, signed};
 use super::{PostgresStore, retried};
 use crate::domain::Error;
-use crate::domain::account::{NewPassword, Role, Verifier};
+use crate::domain::account::{NewPassword, Proof, Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 use crate::ports::{Administration, Answer, Figures, Invites};
@@ -86,8 +86,8 @@ impl Administration for PostgresStore {
         Box::pin(super::recovery::since(&self.pool, account))
     }
 
-    fn erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
-        Box::pin(async move { retried!(self.erase_once(account, now)) })
+    fn erase(&self, account: AccountId, proof: Option<Proof>, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        Box::pin(async move { retried!(self.erase_once(account, proof, now)) })
     }
 
     fn ask_to_erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
@@ -264,7 +264,7 @@ impl PostgresStore {
         Ok(ended)
     }
 
-    async fn erase_once(&self, account: AccountId, now: u64) -> Result<Vec<FamilyId>, Fault> {
+    async fn erase_once(&self, account: AccountId, proof: Option<Proof>, now: u64) -> Result<Vec<FamilyId>, Fault> {
         let id = account.as_bytes().to_vec();
         let mut transaction = self.begin().await?;
         // No login begins and no chat is opened from here on.
@@ -272,6 +272,9 @@ impl PostgresStore {
             .bind(&id)
             .execute(&mut *transaction)
             .await?;
+        if let Some(proof) = proof {
+            super::recovery::check_proof(&mut transaction, account, proof).await?;
+        }
         let ended = end_families(&mut transaction, account, None, now).await?;
         let chats = sqlx::query("SELECT chat FROM chat_members WHERE account = $1").bind(&id);
         let chats = chats.fetch_all(&mut *transaction).await?;

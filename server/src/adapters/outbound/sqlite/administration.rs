@@ -12,7 +12,7 @@ use super::SqliteStore;
 use super::fault::{self, Fault};
 use super::rows::{fixed, number, optional_number, optional_text, signed};
 use crate::domain::Error;
-use crate::domain::account::{NewPassword, Role, Verifier};
+use crate::domain::account::{NewPassword, Proof, Role, Verifier};
 use crate::domain::invite::{Invite, InviteHash, InviteId};
 use crate::domain::token::FamilyId;
 use crate::ports::{Administration, Answer, Figures, Invites};
@@ -87,8 +87,8 @@ impl Administration for SqliteStore {
         Box::pin(super::recovery::since(&self.readers, account))
     }
 
-    fn erase(&self, account: AccountId, now: u64) -> Answer<'_, Vec<FamilyId>> {
-        let erased = self.ending_forgetting(move |connection| Box::pin(erase(connection, account, now)));
+    fn erase(&self, account: AccountId, proof: Option<Proof>, now: u64) -> Answer<'_, Vec<FamilyId>> {
+        let erased = self.ending_forgetting(move |connection| Box::pin(erase(connection, account, proof, now)));
         Box::pin(async move {
             let ended = erased.await?;
             self.forget_rosters();
@@ -252,7 +252,15 @@ const ERASE: [&str; 12] = [
     "DELETE FROM accounts WHERE account = ?1",
 ];
 
-async fn erase(connection: &mut SqliteConnection, account: AccountId, now: u64) -> Result<Vec<FamilyId>, Fault> {
+async fn erase(
+    connection: &mut SqliteConnection,
+    account: AccountId,
+    proof: Option<Proof>,
+    now: u64,
+) -> Result<Vec<FamilyId>, Fault> {
+    if let Some(proof) = proof {
+        super::recovery::check_proof(connection, account, proof).await?;
+    }
     let ended = end_families(connection, account, None, now).await?;
     // A direct chat ends with either of its two members.
     let select = sqlx::query("SELECT chat FROM chat_members WHERE account = ?").bind(account.as_bytes().to_vec());
