@@ -10,13 +10,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
-use susurro_protocol::AccountName;
+use susurro_protocol::limits::BLOB_CHUNK;
+use susurro_protocol::{AccountName, ErrorCode};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::model::{ClientEvent, Connection, Contact};
+use crate::model::{ClientEvent, Connection, Contact, Direction, MessageContent};
 use crate::store::port::Transaction;
+use crate::store::spool::Spool;
 use crate::store::{Store, StoreError};
 use crate::sync::{
     Answer, Command, Effect, Engine, EngineError, Input, Refused, Request, RequestFailure, RequestId, SocketId,
@@ -100,6 +102,7 @@ impl Shown {
 /// The task's state.
 pub(crate) struct Driver {
     store: Arc<Store>,
+    spool: Spool,
     http: Http,
     shown: Shown,
     engine: Engine<UnwrapErr<SysRng>>,
@@ -113,6 +116,8 @@ pub(crate) struct Driver {
     refresh: Option<RequestId>,
     /// Sockets that are closing.
     closing: JoinSet<()>,
+    /// Blobs that are being deleted.
+    dropping: JoinSet<()>,
     starting: BTreeMap<AccountName, Vec<StartReply>>,
     wake: Option<u64>,
     store_retry: Option<(Instant, Duration)>,
@@ -149,8 +154,10 @@ impl Driver {
     ) -> Result<Self, StoreError> {
         let engine = build(&store).await?;
         let (socket_sender, socket_events) = mpsc::channel(SOCKET_QUEUE);
+        let spool = Spool::of(store.path());
         Ok(Self {
             store,
+            spool,
             http,
             shown,
             engine,
@@ -162,6 +169,7 @@ impl Driver {
             requests: JoinSet::new(),
             refresh: None,
             closing: JoinSet::new(),
+            dropping: JoinSet::new(),
             starting: BTreeMap::new(),
             wake: None,
             store_retry: None,
@@ -325,8 +333,29 @@ impl Driver {
                 if matches!(request, Request::Refresh { .. }) {
                     self.refresh = Some(id);
                 }
-                let http = self.http.clone();
-                self.requests.spawn(async move { (id, http.perform(request, access_token.as_ref()).await) });
+                let (http, spool) = (self.http.clone(), self.spool.clone());
+                self.requests.spawn(async move {
+                    let answer = match with_bytes(spool, request).await {
+                        Ok(request) => http.perform(request, access_token.as_ref()).await,
+                        Err(error) => Err(error),
+                    };
+                    (id, answer)
+                });
+            }
+            Effect::Uploaded(blob) => self.spool.forget(blob),
+            Effect::DropBlob { peer, message, access_token } => {
+                let (http, store) = (self.http.clone(), self.store.clone());
+                while self.dropping.try_join_next().is_some() {}
+                self.dropping.spawn(async move {
+                    // Of use only: what is not deleted now ends at its time.
+                    if let Ok(Some(view)) = store.message(message).await
+                        && view.direction == Direction::Outgoing
+                        && view.peer == peer
+                        && let MessageContent::Attachment(attachment) = view.content
+                    {
+                        let _ = http.delete_blob(attachment.blob, &access_token).await;
+                    }
+                });
             }
             Effect::WakeAt(at) => self.wake = Some(at),
             Effect::Emit(event) => {
@@ -393,6 +422,7 @@ impl Driver {
             self.take_answer(&mut batch, done);
             self.handle(batch).await;
         }
+        while let Ok(Some(_)) = tokio::time::timeout_at(deadline, self.dropping.join_next()).await {}
         while self.closing.join_next().await.is_some() {}
     }
 }
@@ -421,6 +451,18 @@ impl Batch {
             Job::StartChat(peer, reply) => self.starts.push((peer, reply)),
             Job::Close(done) => self.close = Some(done),
         }
+    }
+}
+
+/// Fills in the bytes of an upload.
+async fn with_bytes(spool: Spool, request: Request) -> Result<Request, TransportError> {
+    let Request::PutBlob { blob, offset, size, .. } = request else { return Ok(request) };
+    let most = usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX).min(BLOB_CHUNK);
+    let read = tokio::task::spawn_blocking(move || spool.read(blob, offset, most)).await;
+    match read {
+        Ok(Ok(bytes)) if bytes.len() == most => Ok(Request::PutBlob { blob, offset, size, bytes: bytes.into() }),
+        // The copy is gone or cut: no try will ever be better.
+        _ => Err(TransportError::Refused { code: ErrorCode::InvalidRequest, retry_after: None }),
     }
 }
 

@@ -101,6 +101,42 @@ pub enum Error {
     /// The message is not one that can be sent again.
     #[error("only a message that failed can be sent again")]
     NotFailed,
+    /// A file that cannot be sent.
+    #[error("{path} cannot be read ({cause})")]
+    FileUnreadable {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A file above [`ATTACHMENT_MAX`](susurro_protocol::limits::ATTACHMENT_MAX).
+    #[error("the file has {bytes} bytes, an attachment at most {max}")]
+    FileTooLarge {
+        /// Its bytes.
+        bytes: u64,
+        /// The limit.
+        max: u64,
+    },
+    /// Nothing is written over.
+    #[error("{0} is there already: nothing is written over, name another file or a directory")]
+    FileThere(String),
+    /// A file that cannot be written.
+    #[error("{path} cannot be written ({cause})")]
+    FileUnwritable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// The message has no file.
+    #[error("the message has no attachment")]
+    NoAttachment,
+    /// The relay has it no more.
+    #[error("the relay does not have the attachment any more: ask for it again")]
+    AttachmentGone,
+    /// What came is not what the message names.
+    #[error("what the relay gave is not what was sent: nothing was written")]
+    AttachmentDamaged,
     /// The client was closed.
     #[error("the client is closed")]
     Closed,
@@ -203,6 +239,9 @@ impl Error {
             | Self::EmptyMessage
             | Self::TooLong { .. }
             | Self::Yourself
+            | Self::FileUnreadable { .. }
+            | Self::FileTooLarge { .. }
+            | Self::FileThere(_)
             | Self::BadRelayUrl
             | Self::PlainHttpNotLoopback
             | Self::WeakPassword
@@ -221,6 +260,9 @@ impl Error {
             | Self::UnknownMessage
             | Self::NotFailed
             | Self::NoSuchDevice
+            | Self::FileUnwritable { .. }
+            | Self::NoAttachment
+            | Self::AttachmentGone
             | Self::Closed => Fault::Failed,
             Self::WrongNameOrPassword
             | Self::WrongRecoveryKey
@@ -233,7 +275,10 @@ impl Error {
             | Self::Timeout
             | Self::RelayBusy
             | Self::Superseded => Fault::Network,
-            Self::RelayKeyChanged { .. } | Self::ContactKeyChanged(_) | Self::UnsafeParameters => Fault::Trust,
+            Self::RelayKeyChanged { .. }
+            | Self::ContactKeyChanged(_)
+            | Self::UnsafeParameters
+            | Self::AttachmentDamaged => Fault::Trust,
             Self::Locked | Self::WrongPassphrase | Self::Damaged { .. } | Self::FromTheFuture | Self::Io(_) => {
                 Fault::Store
             }

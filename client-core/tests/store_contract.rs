@@ -12,7 +12,9 @@ use susurro_client_core::store::Store;
 use susurro_client_core::store::port::{
     ChatState, Gap, Mutation, OutboxEntry, SendLogEntry, Snapshot, Tokens, Transaction, Undecryptable,
 };
-use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
+use susurro_protocol::bytes::Fixed;
+use susurro_protocol::content::Attachment;
+use susurro_protocol::{AccountId, BlobId, ChatId, DeviceId, ErrorCode, MessageId};
 use zeroize::Zeroizing;
 
 const NAMES: [&str; 3] = ["bob", "carol", "dave"];
@@ -211,6 +213,12 @@ fn content() -> impl Strategy<Value = MessageContent> {
         any::<String>().prop_map(MessageContent::Text),
         any::<u16>().prop_map(MessageContent::Unknown),
         cause().prop_map(MessageContent::Undecryptable),
+        (any::<[String; 2]>(), any::<u64>(), any::<[u8; 16]>(), any::<[[u8; 32]; 2]>()).prop_map(
+            |([name, media_type], size, blob, [key, hash])| {
+                let (blob, key, hash) = (BlobId::from_bytes(blob), Fixed(key), Fixed(hash));
+                MessageContent::Attachment(Box::new(Attachment { name, media_type, size, blob, key, hash }))
+            }
+        ),
         Just(MessageContent::Note("key-changed".to_owned())),
     ]
 }

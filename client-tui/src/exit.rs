@@ -14,7 +14,10 @@ pub(crate) const MEANINGS: &[(u8, &str)] = &[
         "authentication: wrong name or password, logged out, a device the account does not have",
     ),
     (code(Fault::Network), "network: no relay at the address, something that is no relay, a lost connection"),
-    (code(Fault::Trust), "trust: the relay's key or the key of a verified contact changed"),
+    (
+        code(Fault::Trust),
+        "trust: the relay's key or the key of a verified contact changed, a file is not what was sent",
+    ),
     (code(Fault::Store), "store: in use by another process, wrong passphrase, damaged, not readable or writable"),
 ];
 

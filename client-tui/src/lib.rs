@@ -7,5 +7,6 @@ pub mod app;
 pub mod i18n;
 pub mod input;
 pub mod sanitize;
+pub mod size;
 pub mod term;
 pub mod ui;

@@ -124,6 +124,20 @@ fn a_conversation() {
 }
 
 #[test]
+fn files() {
+    let messages = vec![
+        message(1, 9, file("a plan with a name that is longer than a narrow screen.pdf", 5_000_000), None),
+        message(2, 8, file("evil\u{202e}fdp.exe", 700), None),
+        message(3, 7, file("photo.jpg", 1_234_567), Some(Delivery::Queued)),
+        from_bob(4, 6, "+ a text.pdf, 4.8 MiB: Alt-S saves it"),
+    ];
+    let mut model = talk(susurro_client_core::model::Trust::Unverified, messages);
+    let event = ClientEvent::Transfer { peer: name("bob"), message: id(3), done: 1, size: 3 };
+    let _ = update(&mut model, Msg::Client(event));
+    snapshots("files", model);
+}
+
+#[test]
 fn a_conversation_without_colours() {
     let mut model = conversation();
     model.look = Look::Mono;

@@ -311,6 +311,76 @@ fn a_failed_message_says_why_and_can_be_sent_again() {
     assert_eq!(press(&mut model, "Up r"), [Effect::Retry(id(1))]);
 }
 
+// Files
+
+#[test]
+fn a_file_is_fetched_when_it_is_asked_for_and_never_before() {
+    let mut model =
+        talk(Trust::Unverified, vec![message(1, 2, file("plan.pdf", 5_000_000), None), from_bob(2, 0, "look")]);
+    assert!(shown(&mut model).contains("plan.pdf, 4.8 MiB: Alt-S saves it"));
+    let save = |to: &str| Effect::Save { message: id(1), to: to.to_owned() };
+    assert_eq!(press(&mut model, "Alt-S"), [save("")], "the newest one");
+    write(&mut model, "/save ~/plans/a b.pdf");
+    assert_eq!(press(&mut model, "Enter"), [save("~/plans/a b.pdf")]);
+    let _ = update(&mut model, Msg::Saved("/home/alice/plans/a b.pdf".to_owned()));
+    assert!(shown(&mut model).contains("Saved: /home/alice/plans/a b.pdf"));
+    press(&mut model, "Esc");
+    assert_eq!(press(&mut model, "s"), [], "the message with the cursor has no file");
+    assert_eq!(press(&mut model, "Up s"), [save("")]);
+}
+
+#[test]
+fn how_far_a_file_is_shows_until_it_is_there_or_has_failed() {
+    let mine = message(2, 1, file("photo.jpg", 300), Some(Delivery::Queued));
+    let mut model = talk(Trust::Unverified, vec![message(1, 2, file("plan.pdf", 5_000_000), None), mine]);
+    assert!(shown(&mut model).contains("photo.jpg, 300 B"));
+    assert_eq!(shown(&mut model).matches("Alt-S").count(), 1, "one's own file is here already");
+    let transfer = |message, done| ClientEvent::Transfer { peer: name("bob"), message, done, size: 4000 };
+    let _ = event(&mut model, transfer(id(1), 1000));
+    let _ = event(&mut model, transfer(id(2), 3999));
+    assert!(shown(&mut model).contains("plan.pdf, 4.8 MiB: 25 %"));
+    assert!(shown(&mut model).contains("photo.jpg, 300 B: 99 %"));
+    let _ = event(&mut model, transfer(id(1), 4000));
+    let delivery = Delivery::Failed(ErrorCode::BlobQuota);
+    let _ = event(&mut model, ClientEvent::Delivery { peer: name("bob"), message: id(2), delivery });
+    assert!(!shown(&mut model).contains(" %"));
+    assert!(shown(&mut model).contains("all the room"), "{}", shown(&mut model));
+    let _ = event(&mut model, transfer(id(1), 1000));
+    let _ = update(&mut model, Msg::SaveFailed { message: id(1), error: Error::AttachmentGone });
+    assert!(!shown(&mut model).contains(" %"));
+    assert!(shown(&mut model).contains("Ask for it again"));
+}
+
+#[test]
+fn a_file_is_sent_by_its_path_which_comes_back_when_it_cannot_be_sent() {
+    let mut model = talk(Trust::Unverified, vec![]);
+    write(&mut model, "/attach");
+    assert_eq!(press(&mut model, "Enter"), []);
+    assert!(shown(&mut model).contains("/attach"), "it says what is missing");
+    write(&mut model, "/attach ~/big file.iso");
+    let path = "~/big file.iso".to_owned();
+    assert_eq!(press(&mut model, "Enter"), [Effect::Attach { peer: name("bob"), path: path.clone() }]);
+    assert_eq!(composer(&model), "");
+    let too_large = || Error::FileTooLarge { bytes: 104_857_601, max: 104_857_600 };
+    let failed = || Msg::AttachFailed { peer: name("bob"), path: path.clone(), error: too_large() };
+    let _ = update(&mut model, failed());
+    assert_eq!(composer(&model), "/attach ~/big file.iso", "nothing typed is lost");
+    assert!(shown(&mut model).contains("100.0 MiB"));
+    // What was typed since stays as well.
+    let mut model = talk(Trust::Unverified, vec![]);
+    write(&mut model, "meanwhile");
+    let _ = update(&mut model, failed());
+    assert_eq!(composer(&model), "meanwhile");
+}
+
+#[test]
+fn a_file_that_came_is_the_last_line_of_its_conversation() {
+    let mut model = home(vec![chat("bob", Trust::Unverified, 0)]);
+    let _ = event(&mut model, ClientEvent::Message(message(1, 0, file("plan.pdf", 5), None)));
+    assert!(shown(&mut model).contains("plan.pdf"));
+    assert_eq!(model.home().unwrap().list()[0].unread, 1);
+}
+
 #[test]
 fn a_placeholder_that_could_be_read_after_all_is_replaced() {
     let placeholder = message(1, 0, MessageContent::Undecryptable(susurro_client_core::model::Cause::NoSession), None);

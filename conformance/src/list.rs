@@ -70,6 +70,13 @@ pub const TESTS: &[(&str, &str, &str)] = &[
         "client-core/tests/sim/whispers.rs",
         "switched_off_nothing_is_told_and_nothing_shown_until_it_is_switched_on",
     ),
+    // Files on a disk, and a second try of an upload: the suite's relay keeps no blobs.
+    ("ATT-2", "conformance/tests/attachments.rs", "a_blob_that_the_relay_changed_is_never_a_file"),
+    (
+        "ATT-3",
+        "conformance/tests/attachments.rs",
+        "a_file_arrives_whole_although_the_relay_is_killed_on_the_way_there_and_on_the_way_back",
+    ),
     // What stands in its database.
     ("DEL-2", "server/tests/relay/administration.rs", "a_deleted_account_leaves_nothing_and_its_name_is_free"),
     ("REC-3", "server/tests/relay/storage.rs", "what_proves_a_password_is_not_stored_as_such"),

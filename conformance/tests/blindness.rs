@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test stops where it fails")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use susurro_client_core::crypto::unwrap_database_key;
 use susurro_client_core::store::port::Snapshot;
@@ -16,8 +16,12 @@ use susurro_conformance::search::{Marker, Markers};
 use susurro_conformance::wire::{Recording, Wire};
 use xtask::services::{self, Redis};
 
+/// What a file is called.
+const FILE: &str = "a name that only two people know.txt";
+
 /// What two people say to each other, each over a relay that the other need not know.
 struct Talk {
+    folder: PathBuf,
     alice: Person,
     bob: Person,
     texts: Vec<String>,
@@ -26,11 +30,11 @@ struct Talk {
 impl Talk {
     fn new(folder: &Path) -> Self {
         let texts = (0..6).map(|n| format!("a text that only two people know, number {n}")).collect();
-        Self { alice: Person::new(folder, "alice"), bob: Person::new(folder, "bob"), texts }
+        Self { folder: folder.to_owned(), alice: Person::new(folder, "alice"), bob: Person::new(folder, "bob"), texts }
     }
 
     fn play(&self, url_of_alice: &str, url_of_bob: &str) {
-        let Self { alice, bob, texts } = self;
+        let Self { folder, alice, bob, texts } = self;
         for (person, url, name) in [(alice, url_of_alice, "alice"), (bob, url_of_bob, "bob")] {
             run(person, &["register", "--relay", url, "--name", name]);
         }
@@ -41,8 +45,23 @@ impl Talk {
         run(bob, &["send", "alice", &texts[2]]);
         run(bob, &["send", "alice", &texts[3]]);
         run(alice, &["recv", "--count", "2", "--timeout", "60"]);
+        let file = folder.join(FILE);
+        std::fs::write(&file, Self::file()).unwrap();
+        let file = file.to_str().unwrap();
+        run(alice, &["send", "bob", "--file", file]);
+        let came = bob.run(&["recv", "--count", "1", "--timeout", "60", "--json"]).unwrap().json();
+        let saved = folder.join("saved.txt");
+        run(bob, &["save", came[0]["id"].as_str().unwrap(), saved.to_str().unwrap()]);
+        assert!(std::fs::read(saved).unwrap() == Self::file());
         run(alice, &["send", "bob", &texts[4]]);
         run(alice, &["send", "bob", &texts[5]]);
+        // This one stays at the relay.
+        run(alice, &["send", "bob", "--file", file]);
+    }
+
+    /// More than a piece.
+    fn file() -> Vec<u8> {
+        (0..5000).flat_map(|n| format!("line {n} of a file that only two people know\n").into_bytes()).collect()
     }
 
     /// Everything that only the two may ever see.
@@ -51,6 +70,8 @@ impl Talk {
         for (text, number) in self.texts.iter().zip(0..) {
             secrets.push(Marker::new(format!("text {number}"), text.as_bytes()));
         }
+        secrets.push(Marker::new("name of the file", FILE.as_bytes()));
+        secrets.push(Marker::new("a line of the file", b"of a file that only two people know"));
         for (person, name) in [(&self.alice, "alice"), (&self.bob, "bob")] {
             secrets.push(Marker::new(format!("password of {name}"), person.password.as_bytes()));
             secrets.push(Marker::new(format!("passphrase of {name}"), person.passphrase.as_bytes()));
@@ -139,6 +160,7 @@ async fn nothing_secret_reaches_postgresql_redis_metrics_or_a_backup() {
         ("SUSURRO_DATABASE", format!("{recorded}?sslmode=disable")),
         ("SUSURRO_REDIS", format!("redis://{}", place(&to_redis.url()))),
         ("SUSURRO_METRICS_LISTEN", "127.0.0.1:0".to_owned()),
+        ("SUSURRO_BLOBS", folder.path().join("blobs").display().to_string()),
         ("SUSURRO_SECRETS_DIR", folder.path().join("secrets").display().to_string()),
     ];
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
@@ -161,6 +183,8 @@ async fn nothing_secret_reaches_postgresql_redis_metrics_or_a_backup() {
     search.wire("PostgreSQL", &to_database);
     search.wire("Redis", &to_redis);
     search.below(&backup);
+    search.below(&folder.path().join("blobs"));
+    assert!(std::fs::read_dir(folder.path().join("blobs")).unwrap().count() > 0, "a file lies there");
     for data in [&one, &other] {
         search.below(data);
         search.log(data);

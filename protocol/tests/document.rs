@@ -321,7 +321,7 @@ fn the_diagrams_name_frames_and_requests_that_there_are() {
                 continue;
             }
             let words: Vec<_> = label.split([' ', ',']).collect();
-            if ["GET", "POST", "PUT"].contains(&words[0]) {
+            if ["GET", "POST", "PUT", "DELETE"].contains(&words[0]) {
                 assert!(from_client && requests.contains(words[..2].join(" ").as_str()), "{line}");
             } else {
                 assert!(frames.contains(words[0]) || label.starts_with("any request"), "{line}");

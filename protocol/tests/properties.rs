@@ -17,14 +17,14 @@ use support::samples::samples;
 use susurro_protocol::bytes::{Bin, Fixed};
 use susurro_protocol::codec::{Malformed, Structure, decode, encode};
 use susurro_protocol::command::{Ack, Deposit, ListVersion, Ping, Send};
-use susurro_protocol::content::{Content, Receipt, Repair, Resent, Text};
+use susurro_protocol::content::{Attachment, Content, Receipt, Repair, Resent, Text};
 use susurro_protocol::event::{Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored};
 use susurro_protocol::frame::{FrameKind, RawFrame};
 use susurro_protocol::handshake::{Hello, Welcome};
 use susurro_protocol::keys::{CertificateBody, DeviceListBody, OneTimePrekey, PrekeyBody, PrekeyBundle};
 use susurro_protocol::limits::FRAME_MAX;
 use susurro_protocol::signed::SignedBytes;
-use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId, rest};
+use susurro_protocol::{AccountId, BlobId, ChatId, DeviceId, ErrorCode, MessageId, rest};
 
 fn id16() -> impl Strategy<Value = [u8; 16]> {
     any::<[u8; 16]>()
@@ -92,6 +92,11 @@ fn deliver() -> impl Strategy<Value = Deliver> {
             ciphertext,
         },
     )
+}
+fn attachment() -> impl Strategy<Value = Attachment> {
+    (any::<[String; 2]>(), number(), id16(), key(), key()).prop_map(|([name, media_type], size, blob, key, hash)| {
+        Attachment { name, media_type, size, blob: BlobId::from_bytes(blob), key, hash }
+    })
 }
 fn notice() -> impl Strategy<Value = ErrorNotice> {
     (code(), any::<u16>(), any::<String>()).prop_map(|(code, about, text)| ErrorNotice { code, about, text })
@@ -287,6 +292,7 @@ structures! {
     repair_reads_back_and_leaves_room_for_later_fields:
         vec(message(), 0..20).prop_map(|messages| Repair { messages });
     resent_reads_back_and_leaves_room_for_later_fields: bin().prop_map(|content| Resent { content });
+    attachment_reads_back_and_leaves_room_for_later_fields: attachment();
 }
 
 proptest! {

@@ -81,10 +81,11 @@ const CLIENT_TUI: CrateRules = CrateRules {
                 "i18n",
                 "key",
                 "sanitize",
+                "size",
             ],
             forbidden: SANS_IO,
         },
-        Layer { modules: &["app"], may_use: &["input", "i18n", "key", "sanitize"], forbidden: SANS_IO },
+        Layer { modules: &["app"], may_use: &["input", "i18n", "key", "sanitize", "size"], forbidden: SANS_IO },
         Layer { modules: &["input"], may_use: &["app::model", "i18n", "key"], forbidden: SANS_IO },
     ],
 };

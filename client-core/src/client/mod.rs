@@ -1,8 +1,10 @@
 //! The facade: one handle for a face, whatever it is.
 
 mod account;
+mod attachments;
 mod devices;
 pub(crate) mod failures;
+mod filenames;
 mod reading;
 mod registration;
 mod waiting;
@@ -20,6 +22,7 @@ use crate::error::Error;
 use crate::model::{ClientEvent, Connection, Delivery, MessageContent};
 use crate::profile::{Me, RegistrationPolicy, SafetyInfo, fingerprint};
 use crate::secret::Secret;
+use crate::store::spool::Spool;
 use crate::store::{DatabaseKey, Directory, Registration, Store};
 use crate::sync::{Command, Token};
 use crate::transport::{Http, RelayUrl, TransportError};
@@ -44,6 +47,8 @@ struct Inner {
     jobs: mpsc::Sender<Job>,
     online: watch::Sender<bool>,
     shown: Shown,
+    /// One download at a time.
+    saving: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Client {
@@ -291,6 +296,9 @@ impl Client {
             (Delivery::Failed(_), MessageContent::Text(text)) => {
                 self.command(Command::Retry { peer: view.peer, message, text }).await
             }
+            (Delivery::Failed(_), MessageContent::Attachment(attachment)) => {
+                self.command(Command::Attach { peer: view.peer, message, attachment: *attachment, again: true }).await
+            }
             _ => Err(Error::NotFailed),
         }
     }
@@ -410,12 +418,16 @@ impl Client {
             relay_fingerprint: fingerprint(&snapshot.relay.key),
         };
         let store = Arc::new(store);
+        if let Err(error) = Spool::of(store.path()).tidy(&store).await {
+            tracing::warn!(%error, "what attachments left behind was not looked through");
+        }
         let shown = Shown::new();
         let (jobs, queue) = mpsc::channel(JOBS);
         let (online, wanted) = watch::channel(false);
         let driver = Driver::new(store.clone(), http.clone(), shown.clone(), queue, wanted).await?;
         tokio::spawn(driver.run());
-        let inner = Inner { store, http, me, account_key, jobs, online, shown };
+        let saving = tokio::sync::Mutex::default();
+        let inner = Inner { store, http, me, account_key, jobs, online, shown, saving };
         Ok(Self { inner: Arc::new(inner) })
     }
 }

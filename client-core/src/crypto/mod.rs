@@ -4,6 +4,7 @@
 //! follows. Nothing is changed in place, so an error, a crash or a full disk leaves the state as
 //! it was.
 
+pub mod attachment;
 mod database_key;
 pub mod dh;
 mod error;

@@ -45,6 +45,17 @@ pub enum ClientEvent {
         /// Whether they type.
         typing: bool,
     },
+    /// The file of a message came further on its way to the relay or from it. Nothing of it is kept.
+    Transfer {
+        /// With whom.
+        peer: AccountName,
+        /// Which message.
+        message: MessageId,
+        /// Bytes of the encrypted file that were uploaded, or fetched.
+        done: u64,
+        /// Bytes of the encrypted file in whole.
+        size: u64,
+    },
     /// How many messages wait in the outbox.
     Queued(u64),
     /// The local store failed: nothing after this is durable. The text says what to do.

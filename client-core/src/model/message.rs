@@ -1,5 +1,6 @@
 //! Messages, as they are kept and shown.
 
+use susurro_protocol::content::Attachment;
 use susurro_protocol::{AccountName, ChatId, ErrorCode, MessageId};
 
 /// Whose message it is.
@@ -48,6 +49,8 @@ pub enum Cause {
 pub enum MessageContent {
     /// A text.
     Text(String),
+    /// A file; its bytes are at the relay until they are saved.
+    Attachment(Box<Attachment>),
     /// A type of a later version, by its number.
     Unknown(u16),
     /// Could not be decrypted; its ciphertext is kept.
@@ -60,6 +63,7 @@ impl std::fmt::Debug for MessageContent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Attachment(attachment) => write!(f, "{attachment:?}"),
             Self::Unknown(kind) => write!(f, "Unknown({kind})"),
             Self::Undecryptable(cause) => write!(f, "Undecryptable({cause:?})"),
             Self::Note(key) => write!(f, "Note({key})"),

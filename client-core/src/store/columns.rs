@@ -1,5 +1,7 @@
 //! How values become columns and back. Numbers here are in every store: none is ever reused.
 
+use std::borrow::Cow;
+
 use susurro_protocol::{AccountName, ErrorCode};
 
 use super::error::DATABASE;
@@ -130,12 +132,14 @@ pub(crate) fn cause(number: i64) -> Result<Cause, StoreError> {
 }
 
 /// Kind, text and number of a content.
-pub(crate) fn content_columns(content: &MessageContent) -> (i64, Option<&str>, Option<i64>) {
+pub(crate) fn content_columns(content: &MessageContent) -> (i64, Option<Cow<'_, str>>, Option<i64>) {
     match content {
-        MessageContent::Text(text) => (0, Some(text), None),
+        MessageContent::Text(text) => (0, Some(text.into()), None),
         MessageContent::Unknown(kind) => (1, None, Some(i64::from(*kind))),
         MessageContent::Undecryptable(cause) => (2, None, Some(cause_number(*cause))),
-        MessageContent::Note(key) => (3, Some(key), None),
+        MessageContent::Note(key) => (3, Some(key.into()), None),
+        // Serializing a structure of texts and numbers to memory cannot fail.
+        MessageContent::Attachment(file) => (4, Some(serde_json::to_string(file).unwrap_or_default().into()), None),
     }
 }
 
@@ -145,6 +149,7 @@ pub(crate) fn content(kind: i64, body: Option<String>, number: Option<i64>) -> R
         (1, None, Some(kind)) => u16::try_from(kind).map(MessageContent::Unknown).map_err(|_| DAMAGED),
         (2, None, Some(number)) => cause(number).map(MessageContent::Undecryptable),
         (3, Some(key), None) => Ok(MessageContent::Note(key)),
+        (4, Some(file), None) => serde_json::from_str(&file).map(MessageContent::Attachment).map_err(|_| DAMAGED),
         _ => Err(DAMAGED),
     }
 }

@@ -20,8 +20,11 @@ use super::{DatabaseKey, Directory, StoreError};
 const APPLICATION_ID: i64 = 0x7375_7375;
 
 /// The schema, one step a version. A step that was released is never edited.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_profile.sql"), include_str!("migrations/0002_typing.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_profile.sql"),
+    include_str!("migrations/0002_typing.sql"),
+    include_str!("migrations/0003_attachments.sql"),
+];
 
 /// Bytes of a page of SQLCipher 4.
 const PAGE_BYTES: u64 = 4096;

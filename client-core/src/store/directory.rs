@@ -171,6 +171,10 @@ impl Directory {
     pub fn remove_profile(self) -> Result<(), StoreError> {
         // The key goes first: whatever a crash leaves behind is unreadable.
         remove(&self.path, &["key", "key.new", "store.db", "store.db-wal", "store.db-shm", "store.db-journal"])?;
+        match fs::remove_dir_all(self.path.join("attachments")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
         self.remove_if_empty();
         Ok(())
     }

@@ -12,6 +12,7 @@ mod connection;
 mod directory;
 mod error;
 mod load;
+pub(crate) mod spool;
 mod timeline;
 
 use std::path::{Path, PathBuf};
@@ -417,6 +418,23 @@ mod tests {
         let opened = Store::open(Directory::acquire(directory.path()).unwrap(), &key()).await;
         assert_eq!(opened.unwrap_err(), StoreError::FromTheFuture);
         assert_eq!(std::fs::read(directory.path().join("store.db")).unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn a_profile_of_before_attachments_is_brought_up_to_date() {
+        let directory = tempfile::tempdir().unwrap();
+        create(directory.path()).await.close().await.unwrap();
+        let place = Directory::acquire(directory.path()).unwrap();
+        let mut writer = connection::open(&place.database(), &key(), connection::Mode::Write).await.unwrap();
+        let before = "DROP INDEX messages_unprinted; CREATE INDEX messages_unprinted ON messages (printed) \
+                      WHERE direction = 0 AND kind < 2 AND printed = 0; PRAGMA user_version = 2;";
+        sqlx::raw_sql(before).execute(&mut *writer).await.unwrap();
+        writer.close().await.unwrap();
+        let store = Store::open(place, &key()).await.unwrap();
+        let index = "SELECT sql FROM sqlite_schema WHERE name = 'messages_unprinted'";
+        let sql: String = sqlx::query_scalar(index).fetch_one(&mut *store.writer().await.unwrap()).await.unwrap();
+        assert!(sql.contains("kind IN (0, 1, 4)"), "files are printed like texts: {sql}");
+        assert!(store.unprinted(10).await.unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -112,6 +112,17 @@ impl Store {
         rows.iter().map(|row| id(row.try_get("id")?)).collect()
     }
 
+    /// Messages with a file, of whichever conversation.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub(crate) async fn attachments(&self) -> Result<Vec<MessageView>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = query("SELECT * FROM messages WHERE kind = 4").fetch_all(&mut *reader).await?;
+        rows.iter().map(message).collect()
+    }
+
     /// Incoming messages that were not printed, in the order in which they came. Placeholders
     /// and notes are none: they are not what the other person said.
     ///
@@ -120,11 +131,12 @@ impl Store {
     /// [`StoreError`].
     pub async fn unprinted(&self, limit: u32) -> Result<Vec<MessageView>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows =
-            query("SELECT * FROM messages WHERE direction = 0 AND kind < 2 AND printed = 0 ORDER BY rowid LIMIT ?")
-                .bind(i64::from(limit))
-                .fetch_all(&mut *reader)
-                .await?;
+        let rows = query(
+            "SELECT * FROM messages WHERE direction = 0 AND kind IN (0, 1, 4) AND printed = 0 ORDER BY rowid LIMIT ?",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&mut *reader)
+        .await?;
         rows.iter().map(message).collect()
     }
 
@@ -198,6 +210,7 @@ fn message(row: &SqliteRow) -> Result<MessageView, StoreError> {
 fn last_message(view: &MessageView) -> LastMessage {
     let preview = match &view.content {
         MessageContent::Text(text) => text.chars().take(PREVIEW_CHARACTERS).collect(),
+        MessageContent::Attachment(file) => file.name.chars().take(PREVIEW_CHARACTERS).collect(),
         MessageContent::Unknown(_) | MessageContent::Undecryptable(_) | MessageContent::Note(_) => String::new(),
     };
     let (at, delivery) = match view.direction {

@@ -19,6 +19,7 @@ use super::receipts::Sent;
 use super::repair::Repairs;
 use super::tokens::TokenState;
 use super::types::{Command, Effect, EngineError, Input, Step};
+use super::uploads::Uploads;
 use super::whispers::Whispers;
 use crate::crypto::{LocalDevice, PeerSessions, Prekeys};
 use crate::model::{ClientEvent, Connection};
@@ -61,6 +62,7 @@ pub struct Engine<R> {
     pub(super) sent: Sent,
     pub(super) repairs: Repairs,
     pub(super) whispers: Whispers,
+    pub(super) uploads: Uploads,
     housekeeping_at: u64,
     told_queued: u64,
     told_wake: Option<u64>,
@@ -99,6 +101,7 @@ impl<R: CryptoRng> Engine<R> {
             sent: Sent::new(snapshot.sent, snapshot.send_log),
             repairs: Repairs::new(snapshot.undecryptable),
             whispers: Whispers::new(snapshot.typing_notices),
+            uploads: Uploads::default(),
             housekeeping_at: now,
             told_wake: None,
             rng,
@@ -151,6 +154,8 @@ impl<R: CryptoRng> Engine<R> {
         let outcome = match command {
             Command::Compose { peer, message, text } => self.compose(peer, message, text),
             Command::Retry { peer, message, text } => self.retry(peer, message, text),
+            Command::Attach { peer, message, attachment, again } => self.attach(peer, message, attachment, again),
+            Command::Saved { peer, message } => self.saved(&peer, message),
             Command::StartChat(peer) => self.start_chat(peer),
             Command::MarkRead { peer, messages } => self.mark_read(&peer, messages),
             Command::SetVerified(peer) => self.set_verified(&peer),

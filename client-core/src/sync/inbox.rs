@@ -185,8 +185,13 @@ impl<R: CryptoRng> Engine<R> {
                 self.draft.owed.entry(origin.name.clone()).or_default().push(message);
                 return;
             }
+            Ok(Body::Attachment(attachment)) if attachment.is_within_limits() => {
+                self.show(origin, &content, MessageContent::Attachment(Box::new(attachment)));
+                self.draft.owed.entry(origin.name.clone()).or_default().push(message);
+                return;
+            }
             Ok(Body::Unknown(kind)) => return self.show(origin, &content, MessageContent::Unknown(kind)),
-            Err(_) | Ok(Body::Text(_)) => {
+            Err(_) | Ok(Body::Text(_) | Body::Attachment(_)) => {
                 return self.show(origin, &content, MessageContent::Undecryptable(Cause::Malformed));
             }
             // A stranger has nothing of ours to receipt and nothing to repair.
@@ -211,7 +216,7 @@ impl<R: CryptoRng> Engine<R> {
             && !matches!(inner.kind, TYPE_REPAIR | TYPE_RESENT)
         {
             let is_here = self.inbox.seen.contains(&(origin.device, inner.message));
-            if is_here && matches!(inner.body(), Ok(Body::Text(_))) {
+            if is_here && matches!(inner.body(), Ok(Body::Text(_) | Body::Attachment(_))) {
                 self.draft.owed.entry(origin.name.clone()).or_default().push(inner.message);
             }
             self.take_content(origin, inner);

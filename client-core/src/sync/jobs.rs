@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
-use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode};
+use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MessageId};
 
 use super::backoff;
 use super::engine::Engine;
@@ -34,6 +34,8 @@ pub(super) enum Job {
     Claim(AccountId, DeviceId),
     /// A bundle, to replace a session that does not work.
     Repair(AccountId, DeviceId),
+    /// The file of a message, a request a chunk.
+    Upload(MessageId),
 }
 
 #[derive(Default)]
@@ -126,6 +128,10 @@ impl<R: CryptoRng> Engine<R> {
             Job::Claim(account, device) | Job::Repair(account, device) => {
                 Request::Claim { account: *account, devices: vec![*device] }
             }
+            Job::Upload(message) => match self.uploads.request(message) {
+                Some(request) => request,
+                None => return,
+            },
         };
         let id = RequestId(self.jobs.next_id);
         self.jobs.next_id += 1;
@@ -162,6 +168,7 @@ impl<R: CryptoRng> Engine<R> {
             (Job::Repair(account, device), Answer::Bundles(claim)) => {
                 self.claimed_for_repair(account, device, &claim);
             }
+            (Job::Upload(message), Answer::Blob(state)) => self.upload_advanced(message, &state)?,
             _ => return Err(RequestFailure::NotARelay),
         }
         Ok(())
@@ -177,6 +184,7 @@ impl<R: CryptoRng> Engine<R> {
                 0
             }
             RequestFailure::Refused { code, retry_after } if code.is_temporary() => retry_after.unwrap_or(0),
+            RequestFailure::Refused { code, .. } if self.uploads.starts_over(&job, code) => 0,
             RequestFailure::NotARelay if attempts < NOT_A_RELAY_MAX => 0,
             RequestFailure::Unreachable => 0,
             RequestFailure::Refused { .. } | RequestFailure::NotARelay => return self.job_given_up(&job, failure),
@@ -210,6 +218,7 @@ impl<R: CryptoRng> Engine<R> {
                 }
             }
             Job::Repair(_, device) => self.repair_refused(*device),
+            Job::Upload(message) => self.give_up(message, code),
         }
     }
 }

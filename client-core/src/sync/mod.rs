@@ -19,6 +19,7 @@ mod repair;
 mod tokens;
 mod trust;
 pub mod types;
+mod uploads;
 mod whispers;
 
 pub use engine::Engine;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::codec;
 use susurro_protocol::command::{Deposit, ListVersion, Send};
-use susurro_protocol::content::{Content, TYPE_TEXT, Text};
+use susurro_protocol::content::{Attachment, Content, TYPE_ATTACHMENT, TYPE_TEXT, Text};
 use susurro_protocol::event::{Rejected, Stored};
 use susurro_protocol::frame::FrameKind;
 use susurro_protocol::limits::TEXT_MAX;
@@ -103,10 +103,22 @@ impl Outbox {
 impl<R: CryptoRng> Engine<R> {
     pub(super) fn compose(&mut self, peer: AccountName, message: MessageId, text: String) -> Result<(), Refused> {
         self.check_text(&peer, &text)?;
-        if self.outbox.by_message.contains_key(&message) || self.sent.knows(&message) {
+        if self.is_known(&message) {
             return Ok(());
         }
-        let chat = self.chat_of(&peer);
+        self.show_own(&peer, message, MessageContent::Text(text.clone()));
+        self.queue(peer, message, TYPE_TEXT, codec::encode(&Text { text }), true);
+        Ok(())
+    }
+
+    /// Whether this message waits or was sent already.
+    pub(super) fn is_known(&self, message: &MessageId) -> bool {
+        self.outbox.by_message.contains_key(message) || self.sent.knows(message)
+    }
+
+    /// Puts a new message of ours into the timeline.
+    pub(super) fn show_own(&mut self, peer: &AccountName, message: MessageId, content: MessageContent) {
+        let chat = self.chat_of(peer);
         let position = order::next_position(self.chat(chat));
         let view = MessageView {
             id: message,
@@ -114,7 +126,7 @@ impl<R: CryptoRng> Engine<R> {
             peer: peer.clone(),
             direction: Direction::Outgoing,
             position,
-            content: MessageContent::Text(text.clone()),
+            content,
             sent_at: self.now,
             accepted_at: None,
             stored_at: None,
@@ -123,14 +135,12 @@ impl<R: CryptoRng> Engine<R> {
         };
         self.draft.keep(Mutation::Message(view.clone()));
         self.draft.emit(ClientEvent::Message(view));
-        self.whispers.wrote(&peer);
-        self.queue(peer, message, TYPE_TEXT, codec::encode(&Text { text }), true);
-        Ok(())
+        self.whispers.wrote(peer);
     }
 
     pub(super) fn retry(&mut self, peer: AccountName, message: MessageId, text: String) -> Result<(), Refused> {
         self.check_text(&peer, &text)?;
-        if self.outbox.by_message.contains_key(&message) || self.sent.knows(&message) {
+        if self.is_known(&message) {
             return Ok(());
         }
         self.draft.keep(Mutation::Delivery(message, Delivery::Queued, self.now));
@@ -146,6 +156,11 @@ impl<R: CryptoRng> Engine<R> {
         if text.len() > TEXT_MAX {
             return Err(Refused::TooLong { bytes: text.len(), max: TEXT_MAX });
         }
+        self.check_peer(peer)
+    }
+
+    /// Whether anything may be queued for this person.
+    pub(super) fn check_peer(&self, peer: &AccountName) -> Result<(), Refused> {
         if *peer == self.me.name {
             return Err(Refused::Yourself);
         }
@@ -239,6 +254,13 @@ impl<R: CryptoRng> Engine<R> {
             return Some(wire.clone());
         }
         let account = contact.account;
+        let mut content: Content = codec::decode(&entry.content).ok()?;
+        if content.kind == TYPE_ATTACHMENT
+            && let Ok(attachment) = codec::decode::<Attachment>(content.body.as_slice())
+            && !self.is_uploaded(&peer, message, &attachment)
+        {
+            return None;
+        }
         let Some((theirs, ours)) = self.people.lists.get(&account).zip(self.people.lists.get(&self.me.account)) else {
             if !self.people.lists.contains_key(&account) {
                 self.want(Job::Devices(peer));
@@ -256,7 +278,6 @@ impl<R: CryptoRng> Engine<R> {
             version: list.body().version,
         };
         let lists = vec![version(ours), version(theirs)];
-        let mut content: Content = codec::decode(&entry.content).ok()?;
         content.chat = chat;
         content.sender_list = Fixed(ours.hash());
         content.recipient_list = Fixed(theirs.hash());
@@ -396,11 +417,20 @@ impl<R: CryptoRng> Engine<R> {
     /// Gives an entry up, loudly; the next of its conversation go on.
     fn fail(&mut self, order: u64, code: ErrorCode) {
         let Some(entry) = self.outbox.take(order) else { return };
+        // Its file stays in the profile: the person may try again.
+        self.uploads.forget(&entry.message);
         self.draft.keep(Mutation::OutboxDone(order));
         if entry.shown {
             let (message, delivery) = (entry.message, Delivery::Failed(code));
             self.draft.keep(Mutation::Delivery(message, delivery, self.now));
             self.draft.emit(ClientEvent::Delivery { peer: entry.peer, message, delivery });
+        }
+    }
+
+    /// Gives a message up whose file the relay does not take.
+    pub(super) fn give_up(&mut self, message: &MessageId, code: ErrorCode) {
+        if let Some(order) = self.outbox.by_message.get(message).copied() {
+            self.fail(order, code);
         }
     }
 

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use rand_core::CryptoRng;
 use susurro_protocol::codec;
 use susurro_protocol::content::{
-    Content, RECEIPT_MESSAGES_MAX, RECEIPT_READ, RECEIPT_STORED, Receipt, TYPE_RECEIPT, TYPE_REPAIR, TYPE_RESENT,
+    Attachment, Content, RECEIPT_MESSAGES_MAX, RECEIPT_READ, RECEIPT_SAVED, RECEIPT_STORED, Receipt, TYPE_ATTACHMENT,
+    TYPE_RECEIPT, TYPE_REPAIR, TYPE_RESENT,
 };
 use susurro_protocol::{AccountName, MessageId};
 use zeroize::Zeroizing;
 
 use super::engine::Engine;
-use super::types::Refused;
+use super::types::{Effect, Refused};
 use crate::model::{ClientEvent, Delivery};
 use crate::store::port::{Mutation, OutboxEntry, SendLogEntry, SentMessage};
 
@@ -78,7 +79,15 @@ impl<R: CryptoRng> Engine<R> {
         if shown {
             self.sent.open.insert(message, (peer.clone(), Delivery::Accepted));
         }
-        let kind = codec::decode::<Content>(&content).map(|content| content.kind);
+        let decoded = codec::decode::<Content>(&content);
+        if let Ok(sent) = &decoded
+            && sent.kind == TYPE_ATTACHMENT
+            && let Ok(attachment) = codec::decode::<Attachment>(sent.body.as_slice())
+        {
+            self.uploads.forget(&message);
+            self.draft.effects.push(Effect::Uploaded(attachment.blob));
+        }
+        let kind = decoded.map(|content| content.kind);
         // Repair is not repaired: the next request replaces a lost one.
         if matches!(kind, Ok(TYPE_REPAIR | TYPE_RESENT) | Err(_)) {
             return;
@@ -110,6 +119,10 @@ impl<R: CryptoRng> Engine<R> {
         let delivery = match receipt.state {
             RECEIPT_STORED => Delivery::Stored,
             RECEIPT_READ => Delivery::Read,
+            RECEIPT_SAVED => {
+                let messages = &receipt.messages[..receipt.messages.len().min(RECEIPT_MESSAGES_MAX)];
+                return self.attachment_saved(from, messages);
+            }
             _ => return,
         };
         for message in receipt.messages.iter().take(RECEIPT_MESSAGES_MAX) {
@@ -151,7 +164,7 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// Adds to the receipt that waits at the end of the queue, or queues another.
-    fn queue_receipt(&mut self, peer: &AccountName, state: u8, mut messages: Vec<MessageId>) {
+    pub(super) fn queue_receipt(&mut self, peer: &AccountName, state: u8, mut messages: Vec<MessageId>) {
         if let Some(entry) = self.outbox.open_tail(peer)
             && let Ok(mut content) = codec::decode::<Content>(&entry.content)
             && content.kind == TYPE_RECEIPT

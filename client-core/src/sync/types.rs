@@ -1,8 +1,10 @@
 //! What goes into the engine and what comes out of it.
 
 use bytes::Bytes;
-use susurro_protocol::rest::{Chat, ClaimResponse, KeyCount, PublishKeys, TokenResponse, UserDevices};
-use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MessageId};
+use susurro_protocol::content::Attachment;
+use susurro_protocol::rest::NewBlob;
+use susurro_protocol::rest::{BlobState, Chat, ClaimResponse, KeyCount, PublishKeys, TokenResponse, UserDevices};
+use susurro_protocol::{AccountId, AccountName, BlobId, ChatId, DeviceId, ErrorCode, MessageId};
 use zeroize::Zeroizing;
 
 use crate::model::{ClientEvent, Contact};
@@ -78,6 +80,24 @@ pub enum Command {
         /// Its text.
         text: String,
     },
+    /// Queue a file that is encrypted in the profile already; the driver reads its bytes when they are uploaded.
+    Attach {
+        /// For whom.
+        peer: AccountName,
+        /// 16 fresh random bytes, or those of the message that failed.
+        message: MessageId,
+        /// The file.
+        attachment: Attachment,
+        /// Whether the message is in the timeline already, and failed.
+        again: bool,
+    },
+    /// The attachment of an incoming message was saved.
+    Saved {
+        /// From whom it is.
+        peer: AccountName,
+        /// The message.
+        message: MessageId,
+    },
     /// Resolve a name and pin its key; ends in [`Effect::ChatStarted`]. Refused when offline.
     StartChat(AccountName),
     /// These incoming messages were shown: marks them and sends a receipt. The caller has chosen
@@ -111,6 +131,8 @@ impl std::fmt::Debug for Command {
         match self {
             Self::Compose { peer, message, text } => write!(f, "Compose({peer}, {message}, {} bytes)", text.len()),
             Self::Retry { peer, message, text } => write!(f, "Retry({peer}, {message}, {} bytes)", text.len()),
+            Self::Attach { peer, message, attachment, .. } => write!(f, "Attach({peer}, {message}, {attachment:?})"),
+            Self::Saved { peer, message } => write!(f, "Saved({peer}, {message})"),
             Self::StartChat(peer) => write!(f, "StartChat({peer})"),
             Self::MarkRead { peer, messages } => write!(f, "MarkRead({peer}, {} messages)", messages.len()),
             Self::SetVerified(peer) => write!(f, "SetVerified({peer})"),
@@ -179,6 +201,19 @@ pub enum Request {
     PublishKeys(Box<PublishKeys>),
     /// `GET /keys/count`, answered by [`Answer::Keys`].
     CountKeys,
+    /// `POST /blobs`, answered by [`Answer::Blob`].
+    BeginBlob(NewBlob),
+    /// `PUT /blobs/{blob}`, answered by [`Answer::Blob`].
+    PutBlob {
+        /// Which.
+        blob: BlobId,
+        /// Where the chunk begins.
+        offset: u64,
+        /// Bytes of the blob in whole.
+        size: u64,
+        /// The chunk: empty from the engine, which has no files; the driver reads it from the profile.
+        bytes: Bytes,
+    },
 }
 
 /// A relay's answer.
@@ -194,6 +229,8 @@ pub enum Answer {
     Chat(Chat),
     /// To `PublishKeys` and `CountKeys`.
     Keys(KeyCount),
+    /// To `BeginBlob` and `PutBlob`.
+    Blob(BlobState),
 }
 
 /// What is to be done after the commit of a step, in order.
@@ -228,6 +265,18 @@ pub enum Effect {
     WakeAt(u64),
     /// Tell the faces.
     Emit(ClientEvent),
+    /// The relay has an attachment and its message: the encrypted copy in the profile is of no use any more.
+    Uploaded(BlobId),
+    /// Delete the blob of a message of ours to this person at the relay, if that is an attachment. Nobody waits for
+    /// it: otherwise its time ends it.
+    DropBlob {
+        /// To whom it was sent.
+        peer: AccountName,
+        /// The message.
+        message: MessageId,
+        /// For the `Authorization` header.
+        access_token: Token,
+    },
     /// `StartChat` ended.
     ChatStarted {
         /// The name.

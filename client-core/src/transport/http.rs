@@ -2,26 +2,38 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use susurro_protocol::limits::REST_BODY_MAX;
 use susurro_protocol::objects::Objects;
 use susurro_protocol::rest::{
-    AuthParams, ChangePassword, ClaimRequest, DeleteMe, LoginRequest, Me, OpenChat, Page, Problem, PutDevices,
-    RecoverRequest, RefreshRequest, RegisterRequest, RelayInfo, SetRecovery, TokenResponse, UpdateMe, UserDevices,
-    UserEntry,
+    AuthParams, BlobState, ChangePassword, ClaimRequest, DeleteMe, LoginRequest, Me, OpenChat, Page, Problem,
+    PutDevices, RecoverRequest, RefreshRequest, RegisterRequest, RelayInfo, SetRecovery, TokenResponse, UpdateMe,
+    UserDevices, UserEntry,
 };
-use susurro_protocol::{AccountName, ErrorCode, version};
+use susurro_protocol::{AccountName, BlobId, ErrorCode, version};
 
 use super::RelayUrl;
 use crate::sync::types::{Answer, ConnectFailure, Request, RequestFailure, Token};
+
+const OCTETS: &str = "application/octet-stream";
 
 /// For a connection to open. A relay that needs longer is not usable for a conversation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For a whole request: a full upload of prekeys over a slow line fits.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// For one chunk of a blob: a slow line uploads a mebibyte in it.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// For the next bytes of a download. As a whole it may take as long as it does.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longer than any download takes that goes on.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// Bytes of an answer: as many as a request may have. More is no relay's answer.
 const ANSWER_MAX: usize = REST_BODY_MAX;
@@ -255,8 +267,69 @@ impl Http {
             }
             Request::FetchChat(chat) => self.get(&format!("/chats/{chat}"), token).await.map(Answer::Chat),
             Request::PublishKeys(keys) => self.send(Method::PUT, "/keys", token, &*keys).await.map(Answer::Keys),
+            Request::BeginBlob(new) => self.send(Method::POST, "/blobs", token, &new).await.map(Answer::Blob),
+            Request::PutBlob { blob, offset, size, bytes } => {
+                self.put_blob(blob, (offset, size), bytes, token).await.map(Answer::Blob)
+            }
             Request::CountKeys => self.get("/keys/count", token).await.map(Answer::Keys),
         }
+    }
+
+    async fn put_blob(
+        &self,
+        blob: BlobId,
+        (offset, size): (u64, u64),
+        bytes: Bytes,
+        token: Option<&Token>,
+    ) -> Result<BlobState, TransportError> {
+        let range = format!("bytes {offset}-{}/{size}", (offset + bytes.len() as u64).saturating_sub(1));
+        let request = self.request(Method::PUT, &format!("/blobs/{blob}"), token).timeout(CHUNK_TIMEOUT);
+        let request = request.header(header::CONTENT_TYPE, OCTETS).header(header::CONTENT_RANGE, range).body(bytes);
+        serde_json::from_slice(&self.answer(request).await?).map_err(|_| TransportError::NotARelay)
+    }
+
+    /// `GET /blobs/{blob}` from an offset; every piece that comes is given to `keep`, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`], also that of `keep`; what was kept until then is good.
+    pub async fn download(
+        &self,
+        blob: BlobId,
+        offset: u64,
+        token: &Token,
+        mut keep: impl FnMut(&[u8]) -> Result<(), TransportError>,
+    ) -> Result<(), TransportError> {
+        let request = self.request(Method::GET, &format!("/blobs/{blob}"), Some(token)).timeout(DOWNLOAD_TIMEOUT);
+        let request = request.header(header::RANGE, format!("bytes={offset}-"));
+        let late = || TransportError::Unreachable("no answer in time".to_owned());
+        let sent = tokio::time::timeout(READ_TIMEOUT, request.send()).await.map_err(|_| late())?;
+        let mut response = sent.map_err(|error| broken(&error))?;
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => {}
+            // A relay that leaves ranges aside begins anew.
+            StatusCode::OK if offset == 0 => {}
+            status => {
+                let (problem, retry_after) = (is_problem(response.headers()), retry_after(response.headers()));
+                return Err(refusal(status, problem, &read(response).await?, retry_after));
+            }
+        }
+        loop {
+            let next = tokio::time::timeout(READ_TIMEOUT, response.chunk()).await.map_err(|_| late())?;
+            match next.map_err(|error| broken(&error))? {
+                Some(bytes) => keep(&bytes)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// `DELETE /blobs/{blob}`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn delete_blob(&self, blob: BlobId, token: &Token) -> Result<(), TransportError> {
+        self.answer(self.request(Method::DELETE, &format!("/blobs/{blob}"), Some(token))).await.map(drop)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, token: Option<&Token>) -> Result<T, TransportError> {

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod attachments;
 mod attacks;
 mod dice;
 mod faults;

@@ -1,6 +1,6 @@
 //! The network of the simulated world: effects performed, connections lost, answers late.
 
-use susurro_client_core::model::{ClientEvent, Delivery, Direction};
+use susurro_client_core::model::{ClientEvent, Delivery, Direction, MessageContent};
 use susurro_client_core::sync::{ConnectFailure, Effect, Input, Request, RequestFailure, RequestId, SocketId};
 use susurro_protocol::{ErrorCode, MessageId};
 
@@ -51,7 +51,7 @@ impl World {
                 self.at(at, Event::Timer { client, incarnation, at });
             }
             Effect::Emit(event) => self.emitted(client, event),
-            Effect::ChatStarted { .. } => {}
+            Effect::ChatStarted { .. } | Effect::Uploaded(_) | Effect::DropBlob { .. } => {}
         }
     }
 
@@ -67,7 +67,12 @@ impl World {
                 }
                 let known = &mut self.clients[client];
                 *known.shown.entry(view.id).or_default() += 1;
-                if view.direction == Direction::Incoming {
+                if let (Direction::Incoming, MessageContent::Attachment(file)) = (view.direction, &view.content) {
+                    let whole = self.relay.blobs.get(&file.blob).is_some_and(|(_, size, offset)| offset == size);
+                    if !whole {
+                        self.complaints.push(format!("{} came before its file was whole", view.id));
+                    }
+                } else if view.direction == Direction::Incoming {
                     known.heard.entry(view.peer).or_default().push(view.id);
                 }
             }

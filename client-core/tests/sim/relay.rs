@@ -16,8 +16,9 @@ use susurro_protocol::event::{
 use susurro_protocol::frame::{FrameKind, RawFrame};
 use susurro_protocol::handshake::{RESTORATION, ReceivedHello, SessionPair, Welcome, refuse};
 use susurro_protocol::keys::DeviceList;
-use susurro_protocol::rest::{Chat, ChatMember, ClaimResponse, SignedText, TokenResponse, UserDevices};
-use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MailboxSeq, MessageId, codec};
+use susurro_protocol::limits::BLOB_CHUNK;
+use susurro_protocol::rest::{BlobState, Chat, ChatMember, ClaimResponse, SignedText, TokenResponse, UserDevices};
+use susurro_protocol::{AccountId, AccountName, BlobId, ChatId, DeviceId, ErrorCode, MailboxSeq, MessageId, codec};
 use zeroize::Zeroizing;
 
 use crate::dice::Dice;
@@ -59,6 +60,10 @@ pub struct Relay {
     pub whispers: Vec<(DeviceId, Whispered)>,
     /// Deliveries that were acknowledged since the last look.
     pub acknowledged: Vec<(DeviceId, Deliver)>,
+    /// Owner, size and offset of each blob; their bytes are no part of this world.
+    pub blobs: BTreeMap<BlobId, (AccountId, u64, u64)>,
+    /// Bytes of the largest blob that is taken.
+    pub blob_quota: u64,
     /// Message identifiers that came with other contents than before.
     pub reused: Vec<MessageId>,
     serial: u64,
@@ -85,6 +90,10 @@ struct Connection {
     sent: Option<MailboxSeq>,
 }
 
+fn blob_state(blob: BlobId, size: u64, offset: u64) -> BlobState {
+    BlobState { blob, size, offset, expires: u64::MAX }
+}
+
 impl Relay {
     pub fn new(seed: u64) -> Self {
         Self {
@@ -102,6 +111,8 @@ impl Relay {
             whisper_chaos: 0,
             whispers: Vec::new(),
             acknowledged: Vec::new(),
+            blobs: BTreeMap::new(),
+            blob_quota: u64::MAX,
             reused: Vec::new(),
             serial: 0,
         }
@@ -497,6 +508,29 @@ impl Relay {
                 keys.publish(&publication);
                 Ok(Answer::Keys(keys.count()))
             }
+            Request::BeginBlob(new) => {
+                if new.size > self.blob_quota {
+                    return Err(refused(ErrorCode::BlobQuota));
+                }
+                let (owner, size, offset) = *self.blobs.entry(new.blob).or_insert((me, new.size, 0));
+                let same = owner == me && size == new.size;
+                if same {
+                    Ok(Answer::Blob(blob_state(new.blob, size, offset)))
+                } else {
+                    Err(refused(ErrorCode::BlobConflict))
+                }
+            }
+            // Without its bytes, of which an engine has none: a chunk is what begins at its place.
+            Request::PutBlob { blob, offset, size, .. } => match self.blobs.get_mut(&blob) {
+                Some((owner, whole, here)) if *owner == me && *whole == size => {
+                    if offset == *here {
+                        *here = size.min(offset + BLOB_CHUNK as u64);
+                    }
+                    let state = blob_state(blob, size, *here);
+                    if offset < *here { Ok(Answer::Blob(state)) } else { Err(refused(ErrorCode::BlobConflict)) }
+                }
+                _ => Err(refused(ErrorCode::NotFound)),
+            },
             Request::CountKeys => Ok(Answer::Keys(self.devices[&device].keys.count())),
         }
     }

@@ -5,7 +5,7 @@ use susurro_client_core::model::{ClientEvent, Connection};
 use susurro_client_core::store::port::Mutation;
 use susurro_client_core::sync::{Command, Effect, Engine, Input, Refused, Request, RequestId, SocketId, Token};
 use susurro_protocol::frame::FrameKind;
-use susurro_protocol::{ErrorCode, MessageId};
+use susurro_protocol::{AccountName, BlobId, ErrorCode, MessageId};
 
 use crate::dice::Dice;
 use crate::people::{Person, START, people};
@@ -24,6 +24,10 @@ pub struct Solo {
     /// Frames that were sent and did not reach the relay yet.
     pub frames: Vec<Vec<u8>>,
     pub events: Vec<ClientEvent>,
+    /// Files of which the copy in the profile is not needed any more.
+    pub uploaded: Vec<BlobId>,
+    /// Messages whose blobs are to be deleted.
+    pub dropped: Vec<(AccountName, MessageId)>,
     /// What the last input led to.
     pub commit: Vec<Mutation>,
     pub refused: Option<Refused>,
@@ -54,6 +58,8 @@ impl Solo {
             requests: Vec::new(),
             frames: Vec::new(),
             events: Vec::new(),
+            uploaded: Vec::new(),
+            dropped: Vec::new(),
             commit: Vec::new(),
             refused: None,
             closed: Vec::new(),
@@ -89,6 +95,8 @@ impl Solo {
                 Effect::Request { id, request, access_token } => self.requests.push((id, request, access_token)),
                 Effect::WakeAt(at) => self.wake = Some(at),
                 Effect::Emit(event) => self.events.push(event),
+                Effect::Uploaded(blob) => self.uploaded.push(blob),
+                Effect::DropBlob { peer, message, .. } => self.dropped.push((peer, message)),
                 Effect::ChatStarted { .. } => {}
             }
         }

@@ -67,6 +67,20 @@ pub enum Effect {
         /// Whether there is something to be sent.
         typing: bool,
     },
+    /// Put a file into the outbox.
+    Attach {
+        /// To whom.
+        peer: AccountName,
+        /// Where it is; `~/` stands for the home directory.
+        path: String,
+    },
+    /// Fetch the file of a message and write it to a new file.
+    Save {
+        /// The message.
+        message: MessageId,
+        /// A new file or a directory; the directory of the program when it is empty.
+        to: String,
+    },
     /// Queue a failed message again.
     Retry(MessageId),
     /// Messages up to a position were shown.

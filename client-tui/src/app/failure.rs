@@ -8,7 +8,7 @@ use susurro_protocol::{ErrorCode, limits};
 use super::model::Step;
 use crate::i18n::{Key, Texts};
 use crate::key;
-use crate::sanitize;
+use crate::{sanitize, size};
 
 /// Something that did not work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,20 @@ fn explain(texts: &Texts, error: &Error) -> String {
         Error::NoPrekeys => texts.get(key!("error-no-prekeys")),
         Error::UnknownMessage => texts.get(key!("error-unknown-message")),
         Error::NotFailed => texts.get(key!("error-not-failed")),
+        Error::FileUnreadable { path, cause } => {
+            texts.with(key!("error-file-unreadable"), &[("path", clean(path).into()), ("cause", clean(cause).into())])
+        }
+        Error::FileTooLarge { bytes, max } => texts.with(
+            key!("error-file-too-large"),
+            &[("size", size::shown(*bytes).into()), ("max", size::shown(*max).into())],
+        ),
+        Error::FileThere(path) => texts.with(key!("error-file-there"), &[("path", clean(path).into())]),
+        Error::FileUnwritable { path, cause } => {
+            texts.with(key!("error-file-unwritable"), &[("path", clean(path).into()), ("cause", clean(cause).into())])
+        }
+        Error::NoAttachment => texts.get(key!("error-no-attachment")),
+        Error::AttachmentGone => texts.get(key!("error-attachment-gone")),
+        Error::AttachmentDamaged => texts.get(key!("error-attachment-damaged")),
         Error::Closed => texts.get(key!("error-closed")),
         Error::WrongNameOrPassword => texts.get(key!("error-wrong-password")),
         Error::LoggedOut => texts.get(key!("error-logged-out")),
@@ -126,6 +140,7 @@ pub fn reason(texts: &Texts, code: ErrorCode) -> String {
     match code {
         ErrorCode::TooLarge => texts.get(key!("reason-too-large")),
         ErrorCode::MailboxFull => texts.get(key!("reason-mailbox-full")),
+        ErrorCode::BlobQuota => texts.get(key!("reason-blob-quota")),
         ErrorCode::UnknownChat => texts.get(key!("reason-unknown-chat")),
         ErrorCode::NotFound => texts.get(key!("reason-not-found")),
         ErrorCode::NoPrekeys => texts.get(key!("reason-no-prekeys")),

@@ -71,6 +71,24 @@ pub enum Msg {
         /// Why.
         error: Error,
     },
+    /// A file was written here.
+    Saved(String),
+    /// A file was not fetched or not written.
+    SaveFailed {
+        /// Of which message.
+        message: MessageId,
+        /// Why.
+        error: Error,
+    },
+    /// A file was not put into the outbox.
+    AttachFailed {
+        /// For whom it was.
+        peer: AccountName,
+        /// Its path, as it was typed.
+        path: String,
+        /// Why.
+        error: Error,
+    },
     /// A conversation can begin.
     ChatStarted(AccountName),
     /// A conversation cannot begin.

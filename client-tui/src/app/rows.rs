@@ -11,7 +11,7 @@ use super::model::{Conversation, Model, Older, Scroll};
 use super::words;
 use super::wrap::wrap;
 use crate::key;
-use crate::sanitize;
+use crate::{sanitize, size};
 
 /// Cells before each line of a text.
 pub const INDENT: usize = 2;
@@ -47,6 +47,8 @@ pub enum Kind {
     },
     /// A line of text.
     Text(String),
+    /// A file, and how far it is.
+    File(Said),
     /// Why a message of ours was not delivered.
     Failed(Said),
     /// Why a message is not shown.
@@ -104,6 +106,21 @@ pub fn of_message(model: &Model, conversation: &Conversation, index: usize, widt
     match &message.content {
         MessageContent::Text(text) => {
             rows.extend(wrap(&sanitize::lines(text), inner).into_iter().map(|line| row(Kind::Text(line))));
+        }
+        MessageContent::Attachment(file) => {
+            let (name, size) = (sanitize::line(&file.name), size::shown(file.size));
+            let mut values = vec![("name", name.into()), ("size", size.into())];
+            let under_way = model.home().and_then(|home| home.transfers.get(&message.id));
+            let text = match under_way {
+                Some(percent) => {
+                    values.push(("percent", (*percent).into()));
+                    key!("timeline-file-under-way")
+                }
+                None if message.direction == Direction::Incoming => key!("timeline-file"),
+                None => key!("timeline-file-own"),
+            };
+            let text = model.text_with(text, &values);
+            rows.extend(said("+ ", &text, width).map(|line| row(Kind::File(line))));
         }
         MessageContent::Unknown(_) => {
             let text = model.text(key!("unreadable-unknown"));

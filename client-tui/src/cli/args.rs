@@ -15,6 +15,9 @@ const RECEIVE_SECONDS: u64 = 10;
 /// short enough that a script notices.
 const NETWORK_SECONDS: u64 = 30;
 
+/// Seconds that `send` waits for a file: 100 MiB over a slow line.
+const FILE_SECONDS: u64 = 3600;
+
 /// Susurro: end-to-end encrypted messages in a terminal, through a relay that cannot read them.
 ///
 /// Without a command it opens the full screen; the first start asks for a relay, a name, a password and a passphrase.
@@ -62,13 +65,18 @@ pub(crate) enum Command {
     Account(OwnAccount),
     /// List the devices of the account, or remove one
     Devices(Devices),
-    /// Send a message
+    /// Send a message, or a file
     ///
     /// Prints the message's identifier on stdout as soon as the message is durable here, and ends with 0 once the relay has it durably.
     ///
     /// When nothing was printed, nothing was kept: the command can be run again. When an identifier was printed, the message is kept
     /// and will be sent exactly once, whatever the exit code: do not send it again, run `susurro sync`.
     Send(Send),
+    /// Fetch the file of a message, and write it to a new file
+    ///
+    /// Prints the path of the file on stdout. Nothing is ever written over: without a name of your own the file gets that of the
+    /// sender, made harmless, with a number where it is taken. It is written only when it is whole and exactly what was sent.
+    Save(Save),
     /// Send what is queued and fetch what is waiting, then end
     Sync(Sync),
     /// Print messages that came, each one once over all calls
@@ -225,14 +233,40 @@ pub(crate) struct Send {
     /// For whom
     pub(crate) peer: String,
     /// The text; - reads it from stdin, without its last line break
-    pub(crate) text: String,
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    pub(crate) text: Option<String>,
+    /// Send this file as an attachment, up to 100 MiB
+    ///
+    /// It is encrypted here under a key of its own before anything is sent. An upload that was interrupted goes on where it stopped.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
     /// Only keep it in the outbox; `susurro sync` or the next start sends it
     #[arg(long, conflicts_with_all = ["wait", "timeout"])]
     pub(crate) queue: bool,
     /// How far it has to come
     #[arg(long, value_name = "STATE", value_enum, default_value_t = Wait::Accepted)]
     pub(crate) wait: Wait,
-    /// Give up waiting after so many seconds
+    /// Give up waiting after so many seconds [default: 30, with --file an hour]
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    pub(crate) timeout: Option<Seconds>,
+}
+
+impl Send {
+    /// How long to wait.
+    pub(crate) fn patience(&self) -> Duration {
+        let otherwise = if self.file.is_some() { FILE_SECONDS } else { NETWORK_SECONDS };
+        self.timeout.map_or(Duration::from_secs(otherwise), |timeout| timeout.0)
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Save {
+    /// The message's identifier, as `history` shows it
+    pub(crate) message: String,
+    /// A new file, or a directory for it [default: the current directory]
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) path: Option<PathBuf>,
+    /// Give up when nothing comes for so many seconds; what came is kept for the next time
     #[arg(long, value_name = "SECS", value_parser = seconds, default_value_t = Seconds::of(NETWORK_SECONDS))]
     pub(crate) timeout: Seconds,
 }
@@ -401,7 +435,7 @@ mod tests {
     fn a_mistyped_option_is_refused_and_never_sent_as_text() {
         assert!(parse("susurro send bob --qeue").is_err());
         let Some(Command::Send(send)) = parse("susurro send bob -- --qeue").unwrap().command else { panic!() };
-        assert_eq!(send.text, "--qeue");
+        assert_eq!(send.text.as_deref(), Some("--qeue"));
     }
 
     #[test]
@@ -409,6 +443,16 @@ mod tests {
         assert!(parse("susurro send bob hi --queue --wait stored").is_err());
         assert!(parse("susurro send bob hi --queue --timeout 3").is_err());
         assert!(parse("susurro send bob hi --queue").is_ok());
+    }
+
+    #[test]
+    fn a_message_is_a_text_or_a_file() {
+        assert!(parse("susurro send bob").is_err());
+        assert!(parse("susurro send bob hi --file x").is_err());
+        let Some(Command::Send(send)) = parse("susurro send bob --file x").unwrap().command else { panic!() };
+        assert_eq!(send.patience(), Duration::from_secs(3600));
+        let Some(Command::Send(send)) = parse("susurro send bob hi").unwrap().command else { panic!() };
+        assert_eq!(send.patience(), Duration::from_secs(30));
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub(crate) fn message(view: &MessageView, me: &str) -> String {
     };
     let (kind, content) = match &view.content {
         MessageContent::Text(text) => ("message", Content::Text { text }),
+        MessageContent::Attachment(file) => {
+            ("attachment", Content::Attachment { name: &file.name, size: file.size, media_type: &file.media_type })
+        }
         MessageContent::Undecryptable(cause) => ("undecryptable", Content::Undecryptable { cause: cause_name(*cause) }),
         MessageContent::Unknown(number) => ("unknown", Content::Unknown { content_type: *number }),
         MessageContent::Note(note) => ("note", Content::Note { note }),
@@ -136,6 +139,7 @@ struct Message<'a> {
 #[serde(untagged)]
 enum Content<'a> {
     Text { text: &'a str },
+    Attachment { name: &'a str, size: u64, media_type: &'a str },
     Undecryptable { cause: &'static str },
     Unknown { content_type: u16 },
     Note { note: &'a str },
@@ -224,7 +228,9 @@ const fn is_escaped(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
-    use susurro_protocol::{ChatId, ErrorCode, MessageId};
+    use susurro_protocol::bytes::Fixed;
+    use susurro_protocol::content::Attachment;
+    use susurro_protocol::{BlobId, ChatId, ErrorCode, MessageId};
 
     use super::*;
 
@@ -255,6 +261,22 @@ mod tests {
                 r#""sent_at":1700000000000,"received_at":1700000000500,"state":"stored"}"#
             )
         );
+    }
+
+    #[test]
+    fn a_file_is_named_and_its_key_is_not() {
+        let file = Attachment {
+            name: "a.pdf".to_owned(),
+            media_type: "application/pdf".to_owned(),
+            size: 7,
+            blob: BlobId::from_bytes([3; 16]),
+            key: Fixed([4; 32]),
+            hash: Fixed([5; 32]),
+        };
+        let line = message(&view(Direction::Incoming, MessageContent::Attachment(Box::new(file))), "bob");
+        let fields = r#""to":"bob","name":"a.pdf","size":7,"media_type":"application/pdf","sent_at""#;
+        assert!(line.contains(r#""type":"attachment""#) && line.contains(fields), "{line}");
+        assert!(!line.contains("key") && !line.contains("0404"), "{line}");
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod profile;
 mod recover;
 mod recv;
 mod register;
+mod save;
 mod screen;
 mod secrets;
 mod send;
@@ -92,6 +93,7 @@ fn execute(arguments: &Arguments, profile: Option<&Path>, texts: &Arc<Texts>) ->
         Some(Command::Devices(options)) => devices::run(&context(false)?, options),
         Some(Command::Account(what)) => account::run(&context(false)?, what),
         Some(Command::Send(message)) => send::run(&context(false)?, message),
+        Some(Command::Save(options)) => save::run(&context(false)?, options),
         Some(Command::Sync(options)) => sync::run(&context(false)?, options),
         Some(Command::Recv(options)) => recv::run(&context(false)?, options),
         Some(Command::History(options)) => history::run(&context(false)?, options),
@@ -121,6 +123,7 @@ fn headline(command: Option<&Command>) -> Key {
         Some(Command::Devices(_)) => key!("cli-failed-devices"),
         Some(Command::Account(args::OwnAccount::Delete { .. })) => key!("cli-failed-delete"),
         Some(Command::Send(_)) => key!("cli-failed-send"),
+        Some(Command::Save(_)) => key!("cli-failed-save"),
         Some(Command::Sync(_)) => key!("cli-failed-sync"),
         Some(Command::Recv(_)) => key!("cli-failed-recv"),
         Some(Command::History(_)) => key!("cli-failed-history"),

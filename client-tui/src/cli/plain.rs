@@ -6,7 +6,7 @@ use susurro_client_core::model::{ChatSummary, Delivery, Direction, MessageConten
 use susurro_client_core::profile::OwnDevice;
 use susurro_tui::app::failure;
 use susurro_tui::i18n::Texts;
-use susurro_tui::{key, sanitize};
+use susurro_tui::{key, sanitize, size};
 use unicode_width::UnicodeWidthStr;
 
 use super::json;
@@ -31,6 +31,10 @@ impl<'a> Plain<'a> {
     pub(crate) fn message(&self, view: &MessageView, me: &str) -> String {
         let text = match &view.content {
             MessageContent::Text(text) => sanitize::lines(text).replace('\n', &format!("\n{INDENT}")),
+            MessageContent::Attachment(file) => {
+                let (name, size) = (sanitize::line(&file.name), size::shown(file.size));
+                format!("[{name}, {size}: susurro save {}]", view.id)
+            }
             MessageContent::Undecryptable(cause) => format!("[undecryptable: {}]", json::cause_name(*cause)),
             MessageContent::Unknown(number) => format!("[unknown type {number}]"),
             MessageContent::Note(note) => format!("[{}]", sanitize::line(note)),

@@ -1,6 +1,7 @@
 //! `send`: the message is refused before anything is kept, or kept and sent exactly once.
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use susurro_client_core::Error;
@@ -21,15 +22,37 @@ const STDIN: &str = "-";
 
 pub(crate) fn run(context: &Context, options: &Send) -> Result<(), Failure> {
     let peer: AccountName = options.peer.parse().map_err(Error::BadName)?;
-    let text = if options.text == STDIN { piped(std::io::stdin().lock())? } else { options.text.clone() };
-    check(&text)?;
+    let what = match (&options.file, options.text.as_deref()) {
+        (Some(path), _) => What::File(path.clone()),
+        (None, Some(STDIN)) => What::Text(piped(std::io::stdin().lock())?),
+        (None, text) => What::Text(text.unwrap_or_default().to_owned()),
+    };
+    if let What::Text(text) = &what {
+        check(text)?;
+    }
     if options.queue {
-        let count = context.with_client(|client| async move { queue(&client, &peer, &text).await })?;
+        let count = context.with_client(|client| async move { queue(&client, &peer, &what).await })?;
         talk(&context.texts.with(key!("cli-queued"), &[("count", count.into())]));
         Ok(())
     } else {
-        let (wait, patience) = (options.wait, options.timeout.0);
-        context.with_client(|client| async move { send(&client, &peer, &text, wait, patience).await })
+        let (wait, patience) = (options.wait, options.patience());
+        context.with_client(|client| async move { send(&client, &peer, &what, wait, patience).await })
+    }
+}
+
+/// What is sent.
+enum What {
+    Text(String),
+    File(PathBuf),
+}
+
+impl What {
+    /// Durable when it gives the message.
+    async fn queue(&self, client: &Client, peer: &AccountName) -> Result<MessageId, Error> {
+        match self {
+            Self::Text(text) => client.queue(peer.as_str(), text).await,
+            Self::File(path) => client.attach(peer.as_str(), path).await,
+        }
     }
 }
 
@@ -61,13 +84,13 @@ fn check(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-async fn queue(client: &Client, peer: &AccountName, text: &str) -> Result<u64, Failure> {
-    let message = client.queue(peer.as_str(), text).await?;
+async fn queue(client: &Client, peer: &AccountName, what: &What) -> Result<u64, Failure> {
+    let message = what.queue(client, peer).await?;
     unless_unread(Data::stdout().line(&message.to_string()))?;
     Ok(client.queued().await?)
 }
 
-async fn send(client: &Client, peer: &AccountName, text: &str, wait: Wait, patience: Duration) -> Result<(), Failure> {
+async fn send(client: &Client, peer: &AccountName, what: &What, wait: Wait, patience: Duration) -> Result<(), Failure> {
     let deadline = Instant::now() + patience;
     let left = || deadline.saturating_duration_since(Instant::now());
     if *peer == client.me().name {
@@ -84,7 +107,7 @@ async fn send(client: &Client, peer: &AccountName, text: &str, wait: Wait, patie
             }
         }
     }
-    let message = client.queue(peer.as_str(), text).await?;
+    let message = what.queue(client, peer).await?;
     unless_unread(Data::stdout().line(&message.to_string()))?;
     if let Err(error) = client.wait_for(message, Delivery::Accepted, left()).await {
         return Err(unconfirmed(client, message, error).await);

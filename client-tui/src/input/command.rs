@@ -77,6 +77,10 @@ commands! {
     Open = "open", "command-open";
     /// Send a failed message again.
     Retry = "retry", "command-retry";
+    /// Save the file of a message.
+    Save = "save", "command-save";
+    /// Send a file.
+    Attach = "attach", "command-attach";
     /// The times of a message.
     Info = "info", "command-info";
     /// Say that the safety number is the same.
@@ -99,6 +103,7 @@ impl Command {
             Self::Open => key!("label-open"),
             Self::Info => key!("label-info"),
             Self::Retry => key!("label-retry"),
+            Self::Save => key!("label-save"),
             other => other.text(),
         }
     }
@@ -117,6 +122,8 @@ impl Command {
                 | Self::Redraw
                 | Self::NextUnread
                 | Self::Retry
+                | Self::Save
+                | Self::Attach
         )
     }
 }

@@ -88,6 +88,7 @@ impl Default for Keymap {
         bind(Timeline, plain, Enter, Command::Info);
         bind(Timeline, plain, Char('i'), Command::Info);
         bind(Timeline, plain, Char('r'), Command::Retry);
+        bind(Timeline, plain, Char('s'), Command::Save);
 
         bind(Verify, plain, Char('c'), Command::Confirm);
         bind(Verify, plain, Char('a'), Command::Accept);
@@ -121,6 +122,7 @@ impl Default for Keymap {
         bind(Anywhere, alt, Down, Command::NextChat);
         bind(Anywhere, alt, Up, Command::PreviousChat);
         bind(Anywhere, alt, Char('r'), Command::Retry);
+        bind(Anywhere, alt, Char('s'), Command::Save);
         bind(Anywhere, plain, Tab, Command::FocusNext);
         bind(Anywhere, plain, BackTab, Command::FocusPrevious);
         bind(Anywhere, plain, Esc, Command::Back);

@@ -21,6 +21,17 @@ use crate::app::{Effect, Msg};
 /// Time for what was asked for to become durable before leaving; all of it is local.
 const FINISH: Duration = Duration::from_secs(5);
 
+/// For a download of which nothing comes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A path as a shell would read it.
+fn at_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
 /// Performs effects. What touches the local store is performed one after the other, in the order
 /// in which it was asked for; what waits for the network or for key derivation, beside it.
 pub struct Performer {
@@ -68,7 +79,11 @@ impl Performer {
     pub fn perform(&self, effect: Effect) {
         match effect {
             Effect::Quit | Effect::Redraw => {}
-            Effect::Register { .. } | Effect::Unlock { .. } | Effect::StartChat(_) => {
+            Effect::Register { .. }
+            | Effect::Unlock { .. }
+            | Effect::StartChat(_)
+            | Effect::Attach { .. }
+            | Effect::Save { .. } => {
                 let shared = self.shared.clone();
                 tokio::spawn(async move { shared.slow(effect).await });
             }
@@ -144,7 +159,13 @@ async fn perform(client: &Client, effect: Effect) -> Option<Msg> {
         Effect::AcceptKey { peer, groups } => {
             Some(decide(client, &peer, &groups, false).await.map_or_else(Msg::SafetyFailed, Msg::Safety))
         }
-        Effect::Quit | Effect::Redraw | Effect::Register { .. } | Effect::Unlock { .. } | Effect::StartChat(_) => None,
+        Effect::Quit
+        | Effect::Redraw
+        | Effect::Register { .. }
+        | Effect::Unlock { .. }
+        | Effect::StartChat(_)
+        | Effect::Attach { .. }
+        | Effect::Save { .. } => None,
     }
 }
 
@@ -226,6 +247,24 @@ impl Shared {
                 let Some(client) = self.client().clone() else { return };
                 let started = client.start_chat(&name).await;
                 self.tell(started.map_or_else(Msg::StartFailed, |contact| Msg::ChatStarted(contact.name)));
+                return;
+            }
+            Effect::Attach { peer, path } => {
+                let Some(client) = self.client().clone() else { return };
+                // What it becomes comes as an event.
+                if let Err(error) = client.attach(peer.as_str(), &at_home(&path)).await {
+                    self.tell(Msg::AttachFailed { peer, path, error });
+                }
+                return;
+            }
+            Effect::Save { message, to } => {
+                let Some(client) = self.client().clone() else { return };
+                let to = if to.is_empty() { PathBuf::from(".") } else { at_home(&to) };
+                let saved = client.save(message, &to, PATIENCE).await;
+                self.tell(match saved {
+                    Ok(path) => Msg::Saved(path.display().to_string()),
+                    Err(error) => Msg::SaveFailed { message, error },
+                });
                 return;
             }
             _ => return,

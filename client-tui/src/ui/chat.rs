@@ -105,6 +105,7 @@ fn line<'a>(model: &Model, theme: Theme, row: &Row, columns: usize, selected: bo
             Line::from(spans)
         }
         Kind::Text(text) => indented("  ", text, Role::Plain),
+        Kind::File(said) => indented(said.sign, &said.text, Role::Key),
         Kind::Failed(said) => indented(said.sign, &said.text, Role::Bad),
         Kind::Unreadable(said) => indented(said.sign, &said.text, Role::Warning),
         Kind::Note(said) => indented(said.sign, &said.text, Role::Quiet),

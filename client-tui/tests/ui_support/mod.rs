@@ -18,7 +18,9 @@ use susurro_client_core::model::{
     ChatSummary, Connection, Contact, Delivery, Direction, MessageContent, MessageView, Trust,
 };
 use susurro_client_core::profile::SafetyInfo;
-use susurro_protocol::{AccountId, AccountName, ChatId, MessageId};
+use susurro_protocol::bytes::Fixed;
+use susurro_protocol::content::Attachment;
+use susurro_protocol::{AccountId, AccountName, BlobId, ChatId, MessageId};
 use susurro_tui::app::model::{Look, Me, Screen, Unlock, Wizard};
 use susurro_tui::app::{Effect, Model, Msg, update};
 use susurro_tui::i18n::{Language, Texts};
@@ -117,6 +119,18 @@ pub fn from_bob(position: u8, minutes_ago: u64, text: &str) -> MessageView {
 
 pub fn from_me(position: u8, minutes_ago: u64, text: &str, delivery: Delivery) -> MessageView {
     message(position, minutes_ago, MessageContent::Text(text.to_owned()), Some(delivery))
+}
+
+/// A file of some size.
+pub fn file(name: &str, size: u64) -> MessageContent {
+    MessageContent::Attachment(Box::new(Attachment {
+        name: name.to_owned(),
+        media_type: "application/pdf".to_owned(),
+        size,
+        blob: BlobId::from_bytes([4; 16]),
+        key: Fixed([5; 32]),
+        hash: Fixed([6; 32]),
+    }))
 }
 
 pub fn safety(trust: Trust) -> SafetyInfo {

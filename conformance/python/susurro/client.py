@@ -139,7 +139,7 @@ class Client:
         }
         queued = Queued(message, chat, fields, b"")
         queued.send = self._encrypt(queued)
-        if kind in (contents.TEXT, contents.RESENT) or kind not in contents.BODIES:
+        if kind in (contents.TEXT, contents.RESENT, contents.ATTACHMENT) or kind not in contents.BODIES:
             record.heads = [message]
             self.state.messages[message] = Message(
                 message,
@@ -309,7 +309,7 @@ class Client:
         # The newest that no other names as its parent, at most eight (CON-8).
         chat.heads = [one for one in chat.heads if one not in content.parents] + [message.id]
         chat.heads = chat.heads[-8:]
-        if content.kind == contents.TEXT:
+        if content.kind in (contents.TEXT, contents.ATTACHMENT):
             self.state.unreceipted.append((content.chat, message.id))
         self.shown.append(message)
 

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from .errors import Refused
-from .limits import RECEIPT_MESSAGES_MAX, REPAIR_MESSAGES_MAX, TEXT_MAX
+from .limits import ATTACHMENT_MAX, RECEIPT_MESSAGES_MAX, REPAIR_MESSAGES_MAX, TEXT_MAX
 from .structures import Structure, bin_, list_of, str_, uint
 
 Content = Structure(
@@ -19,15 +19,18 @@ Content = Structure(
     body=bin_(),
 )
 
-TEXT, RECEIPT, REPAIR, RESENT = 1, 2, 3, 4
-STATE_STORED, STATE_READ = 1, 2
+TEXT, RECEIPT, REPAIR, RESENT, ATTACHMENT = 1, 2, 3, 4, 5
+STATE_STORED, STATE_READ, STATE_SAVED = 1, 2, 3
 
 Text = Structure("Text", text=str_())
 Receipt = Structure("Receipt", state=uint(8), messages=list_of(bin_(16)), at=uint())
 Repair = Structure("Repair", messages=list_of(bin_(16)))
 Resent = Structure("Resent", content=bin_())
+Attachment = Structure(
+    "Attachment", name=str_(), media_type=str_(), size=uint(), blob=bin_(16), key=bin_(32), hash=bin_(32)
+)
 
-BODIES = {TEXT: Text, RECEIPT: Receipt, REPAIR: Repair, RESENT: Resent}
+BODIES = {TEXT: Text, RECEIPT: Receipt, REPAIR: Repair, RESENT: Resent, ATTACHMENT: Attachment}
 
 
 def read_content(data: bytes, message: bytes, chat: bytes) -> tuple[SimpleNamespace, SimpleNamespace | None]:
@@ -48,6 +51,10 @@ def read_body(content: SimpleNamespace) -> SimpleNamespace | None:
     body = BODIES[content.kind].decode(content.body, "malformed-body")
     if content.kind == TEXT and not 1 <= len(body.text.encode()) <= TEXT_MAX:
         raise Refused("malformed-body", f"a text has 1 to {TEXT_MAX} bytes (section 13)")
+    if content.kind == ATTACHMENT and not (
+        1 <= len(body.name.encode()) <= 255 and len(body.media_type.encode()) <= 255 and body.size <= ATTACHMENT_MAX
+    ):
+        raise Refused("malformed-body", "an attachment above one of its limits (CON-9)")
     if content.kind == RECEIPT and len(body.messages) > RECEIPT_MESSAGES_MAX:
         raise Refused("malformed-body", "a receipt of too many messages (LIM-1)")
     if content.kind == REPAIR and len(body.messages) > REPAIR_MESSAGES_MAX:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from . import (
+    attachments,
     contents,
     errors,
     frames,
@@ -494,6 +495,35 @@ def _(given):
     if body is None:
         return {"fields": signal, "body": {"unknown": signal.kind}}
     return {"fields": signal, "body": {"structure": whispers.BODIES[signal.kind].title, "fields": body}}
+
+
+@operation("attachment.sizes")
+def _(given):
+    return dict(zip(("padded", "blob"), attachments.sizes(given.size)))
+
+
+@operation("attachment.piece")
+def _(given):
+    return {"piece": attachments.piece(unhex(given.key), given.number, given.last, unhex(given.content))}
+
+
+@operation("attachment.seal")
+def _(given):
+    blob = attachments.seal(unhex(given.key), unhex(given.content))
+    return {"size": len(blob), "hash": primitives.sha256(blob)}
+
+
+@operation("attachment.open")
+def _(given):
+    return {"content": attachments.open_(unhex(given.key), given.size, unhex(given.hash), unhex(given.blob))}
+
+
+@operation("attachment.join")
+def _(given):
+    key = unhex(given.key)
+    pieces = [attachments.piece(key, one["number"], one["last"], unhex(one["content"])) for one in given.pieces]
+    blob = b"".join(pieces)
+    return {"content": attachments.open_(key, given.size, primitives.sha256(blob), blob)}
 
 
 @operation("envelope.read")

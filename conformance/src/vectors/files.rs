@@ -35,6 +35,7 @@ pub const TEXTS: &[(&str, &str)] = files!(
     "safety-numbers",
     "contents",
     "whispers",
+    "attachments",
     "malformed",
 );
 

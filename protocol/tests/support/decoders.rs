@@ -181,10 +181,11 @@ fn content(input: &[u8]) {
     structure::<content::Receipt>(input);
     structure::<content::Repair>(input);
     structure::<content::Resent>(input);
+    structure::<content::Attachment>(input);
     structure::<signal::Signal>(input);
     structure::<signal::Typing>(input);
     if let Ok(content) = decode::<content::Content>(input) {
-        let known = (content::TYPE_TEXT..=content::TYPE_RESENT).contains(&content.kind);
+        let known = (content::TYPE_TEXT..=content::TYPE_ATTACHMENT).contains(&content.kind);
         match content.body() {
             Ok(body) => assert_eq!(matches!(body, content::Body::Unknown(_)), !known),
             Err(_) => assert!(known),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use susurro_protocol::bytes::{Bin, Fixed};
 use susurro_protocol::codec::{Structure, decode, encode};
 use susurro_protocol::command::{Ack, Deposit, ListVersion, Ping, Send, Whisper};
-use susurro_protocol::content::{self, Content, Receipt, Repair, Resent, Text};
+use susurro_protocol::content::{self, Attachment, Content, Receipt, Repair, Resent, Text};
 use susurro_protocol::event::{
     Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored, Whispered,
 };
@@ -91,6 +91,7 @@ pub fn structures() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         one(&Receipt { state: content::RECEIPT_READ, messages: vec![message(1)], at: 1_790_000_000_000 }),
         one(&Repair { messages: vec![message(1)] }),
         one(&Resent { content: encode(&text_content()).into() }),
+        one(&attachment()),
         one(&signal()),
         one(&typing()),
     ]
@@ -202,6 +203,17 @@ fn signed() -> Vec<Sample> {
     ]
 }
 
+fn attachment() -> Attachment {
+    Attachment {
+        name: "x".into(),
+        media_type: "text/plain".into(),
+        size: 1,
+        blob: BlobId::from_bytes([3; 16]),
+        key: Fixed([4; 32]),
+        hash: Fixed([5; 32]),
+    }
+}
+
 fn contents() -> Vec<Sample> {
     let receipt = Receipt { state: content::RECEIPT_STORED, messages: vec![message(1), message(2)], at: 1 };
     let repair = Repair { messages: vec![message(1)] };
@@ -211,6 +223,8 @@ fn contents() -> Vec<Sample> {
         sample("content", "receipt", encode(&with_body(content::TYPE_RECEIPT, encode(&receipt)))),
         sample("content", "repair", encode(&with_body(content::TYPE_REPAIR, encode(&repair)))),
         sample("content", "resent", encode(&with_body(content::TYPE_RESENT, encode(&resent)))),
+        sample("content", "attachment", encode(&with_body(content::TYPE_ATTACHMENT, encode(&attachment())))),
+        sample("content", "attachment-body", encode(&attachment())),
         sample("content", "later-type", encode(&with_body(77, vec![0xc0]))),
         sample("content", "text-body", text_content().body.as_slice().to_vec()),
         sample("content", "receipt-body", encode(&receipt)),

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use susurro_client_core::model::{ChatSummary, Connection, Trust};
-use susurro_protocol::AccountName;
+use susurro_protocol::{AccountName, MessageId};
 
 use super::{Conversation, Me};
 
@@ -52,6 +52,8 @@ pub struct Home {
     pub pending: Vec<Pending>,
     /// The last ticket given to a text on its way to the outbox.
     pub tickets: u64,
+    /// Files on their way, and how many percent of each are there.
+    pub transfers: HashMap<MessageId, u64>,
     /// Who is typing.
     pub typing: HashSet<AccountName>,
     /// Whom the client was last told that something is typed for, and when.
@@ -75,6 +77,7 @@ impl Home {
             focus: Focus::List,
             pending: Vec::new(),
             tickets: 0,
+            transfers: HashMap::new(),
             typing: HashSet::new(),
             told_typing: None,
             store_failed: None,

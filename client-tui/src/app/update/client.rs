@@ -1,6 +1,6 @@
 //! What the client tells.
 
-use susurro_client_core::model::{ChatSummary, ClientEvent, Direction, MessageContent, MessageView, Trust};
+use susurro_client_core::model::{ChatSummary, ClientEvent, Delivery, Direction, MessageContent, MessageView, Trust};
 use susurro_protocol::AccountName;
 
 use crate::app::effect::Effect;
@@ -63,6 +63,9 @@ fn happened(model: &mut Model, event: ClientEvent) -> Vec<Effect> {
         ClientEvent::Queued(count) => home.queued = count,
         ClientEvent::Message(message) => return message_came(home, message, watched),
         ClientEvent::Delivery { peer, message, delivery } => {
+            if matches!(delivery, Delivery::Failed(_)) {
+                home.transfers.remove(&message);
+            }
             if let Some(open) = home.open.as_mut().filter(|open| open.peer == peer) {
                 open.deliver(message, delivery);
             }
@@ -87,6 +90,12 @@ fn happened(model: &mut Model, event: ClientEvent) -> Vec<Effect> {
         ClientEvent::Typing { peer, typing: false } => {
             home.typing.remove(&peer);
         }
+        ClientEvent::Transfer { message, done, size, .. } if done < size => {
+            home.transfers.insert(message, done * 100 / size);
+        }
+        ClientEvent::Transfer { message, .. } => {
+            home.transfers.remove(&message);
+        }
         ClientEvent::NewContact(_) => return vec![Effect::LoadChats],
         ClientEvent::StoreFailed(what) => home.store_failed = Some(what),
         #[allow(unreachable_patterns, reason = "a later version of the client may tell more")]
@@ -108,11 +117,16 @@ fn message_came(home: &mut Home, message: MessageView, watched: bool) -> Vec<Eff
         }
     }
     let Some(chat) = home.chat_mut(&peer) else { return vec![Effect::LoadChats] };
-    if new && incoming && message.delivery != susurro_client_core::model::Delivery::Read {
+    if new && incoming && message.delivery != Delivery::Read {
         chat.unread += 1;
     }
+    let preview = match &message.content {
+        MessageContent::Text(text) => Some(text),
+        MessageContent::Attachment(file) => Some(&file.name),
+        _ => None,
+    };
     if chat.last.as_ref().is_none_or(|last| last.id == message.id || new)
-        && let MessageContent::Text(text) = &message.content
+        && let Some(text) = preview
     {
         chat.last = Some(susurro_client_core::model::contact::LastMessage {
             id: message.id,

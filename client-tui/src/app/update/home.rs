@@ -1,12 +1,13 @@
 //! Keys and commands on the screen with conversations.
 
 use crossterm::event::KeyEvent;
+use susurro_protocol::AccountName;
 use susurro_protocol::limits::TEXT_MAX;
 
 use super::{chats, overlay, timeline};
 use crate::app::effect::Effect;
 use crate::app::model::home::Pending;
-use crate::app::model::{Focus, Model, Notice};
+use crate::app::model::{Composer, Focus, Model, Notice};
 use crate::input::slash::{self, Input};
 use crate::input::{Command, Context};
 use crate::key;
@@ -37,6 +38,8 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         (Command::Top, _) => return timeline::top(model),
         (Command::Bottom, _) => return timeline::bottom(model),
         (Command::Retry, _) => return timeline::retry(model),
+        (Command::Save, _) => return timeline::save(model, ""),
+        (Command::Attach, _) => return attach(model, ""),
         (Command::Info, _) => overlay::info(model),
         _ => {}
     }
@@ -89,7 +92,7 @@ pub(super) fn paste(model: &mut Model, text: &str) {
     }
 }
 
-fn edit(model: &mut Model, change: impl FnOnce(&mut crate::app::model::Composer)) {
+fn edit(model: &mut Model, change: impl FnOnce(&mut Composer)) {
     if let Some(open) = model.home_mut().and_then(|home| home.open.as_mut()) {
         change(&mut open.composer);
     }
@@ -116,6 +119,8 @@ fn send(model: &mut Model) -> Vec<Effect> {
             });
             return match command {
                 Command::NewChat => overlay::new_chat(model, &arguments),
+                Command::Save => timeline::save(model, &arguments),
+                Command::Attach => attach(model, &arguments),
                 command => super::run(model, command),
             };
         }
@@ -148,6 +153,36 @@ fn send(model: &mut Model) -> Vec<Effect> {
     let mut effects = timeline::bottom(model);
     effects.push(Effect::Send { peer, text, ticket });
     effects
+}
+
+/// Sends a file to the person of the open conversation.
+fn attach(model: &mut Model, path: &str) -> Vec<Effect> {
+    let Some(open) = model.conversation() else { return Vec::new() };
+    let peer = open.peer.clone();
+    if path.is_empty() {
+        let text = model.text(key!("notice-attach"));
+        model.notice = Some(Notice { bad: false, text });
+        return Vec::new();
+    }
+    let text = model.text(key!("notice-attaching"));
+    model.notice = Some(Notice { bad: false, text });
+    vec![Effect::Attach { peer, path: path.to_owned() }]
+}
+
+/// Gives back what was typed, where nothing else was typed since.
+pub(super) fn attach_failed(model: &mut Model, peer: &AccountName, path: &str) {
+    let Some(home) = model.home_mut() else { return };
+    let typed = format!("/{} {path}", Command::Attach.name());
+    match home.open.as_mut().filter(|open| open.peer == *peer) {
+        Some(open) if open.composer.is_blank() => open.composer = Composer::new(&typed),
+        Some(_) => {}
+        None => {
+            let draft = home.drafts.entry(peer.clone()).or_default();
+            if draft.trim().is_empty() {
+                *draft = typed;
+            }
+        }
+    }
 }
 
 fn open_selected(model: &mut Model) -> Vec<Effect> {

@@ -45,6 +45,21 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::StartFailed(error) => overlay::start_failed(model, &error),
         Msg::Safety(safety) => overlay::safety(model, safety),
         Msg::SafetyFailed(error) => overlay::safety_failed(model, &error),
+        Msg::Saved(path) => {
+            let text = model.text_with(crate::key!("notice-saved"), &[("path", crate::sanitize::line(&path).into())]);
+            model.notice = Some(Notice { bad: false, text });
+            Vec::new()
+        }
+        Msg::SaveFailed { message, error } => {
+            if let Some(home) = model.home_mut() {
+                home.transfers.remove(&message);
+            }
+            update(model, Msg::Failed(error))
+        }
+        Msg::AttachFailed { peer, path, error } => {
+            home::attach_failed(model, &peer, &path);
+            update(model, Msg::Failed(error))
+        }
         Msg::Failed(error) => {
             let text = Failure::explain(&model.texts, &error).text;
             model.notice = Some(Notice { bad: true, text });

@@ -1,6 +1,6 @@
 //! Moving through the messages.
 
-use susurro_client_core::model::Delivery;
+use susurro_client_core::model::{Delivery, MessageContent};
 
 use super::notice;
 use crate::app::effect::Effect;
@@ -87,6 +87,27 @@ pub(super) fn retry(model: &mut Model) -> Vec<Effect> {
         }
         None => {
             notice(model, false, key!("notice-nothing-failed"));
+            Vec::new()
+        }
+    }
+}
+
+/// Saves the file of the message with the cursor, or the newest one.
+pub(super) fn save(model: &mut Model, to: &str) -> Vec<Effect> {
+    let has_file =
+        |message: &&susurro_client_core::model::MessageView| matches!(message.content, MessageContent::Attachment(_));
+    let Some(open) = model.conversation() else { return Vec::new() };
+    let chosen = match open.cursor {
+        Some(id) => open.message(id).filter(has_file),
+        None => open.messages.iter().rev().find(has_file),
+    };
+    match chosen.map(|message| message.id) {
+        Some(message) => {
+            notice(model, false, key!("notice-saving"));
+            vec![Effect::Save { message, to: to.to_owned() }]
+        }
+        None => {
+            notice(model, false, key!("notice-no-file"));
             Vec::new()
         }
     }

@@ -1,7 +1,11 @@
 //! What a person at the other end can put into a ciphertext.
 
-use susurro_protocol::content::{RECEIPT_READ, Receipt, Resent, TYPE_RECEIPT, TYPE_RESENT, TYPE_TEXT, Text};
-use susurro_protocol::{ChatId, MessageId, codec};
+use susurro_protocol::bytes::Fixed;
+use susurro_protocol::content::{
+    Attachment, RECEIPT_READ, Receipt, Resent, TYPE_ATTACHMENT, TYPE_RECEIPT, TYPE_RESENT, TYPE_TEXT, Text,
+};
+use susurro_protocol::limits::ATTACHMENT_MAX;
+use susurro_protocol::{BlobId, ChatId, MessageId, codec};
 
 use crate::clients::hand::{Header, Mallory};
 use crate::clients::peer::{Peer, device_of};
@@ -33,7 +37,7 @@ pub(super) fn checks() -> Vec<Check<Lanes>> {
         client!(
             "CON-9/broken-texts",
             ["CON-9", "LIM-1"],
-            "texts that are empty, too long, and no structure",
+            "texts and attachments that are empty, too long, and no structure",
             broken_texts
         ),
         client!("PAD-1/bad-padding", ["PAD-1"], "genuine ciphertexts whose padding is another", bad_padding),
@@ -183,6 +187,19 @@ async fn broken_texts(lane: &Lane) -> Outcome {
     for body in [text(""), text(&"x".repeat(32_769)), b"\x91\xc4\x01x".to_vec(), Vec::new(), b"\x90".to_vec()] {
         stage.bob.send(&stage.relay, "alice", TYPE_TEXT, body)?;
     }
+    let file = |name: &str, size| {
+        codec::encode(&Attachment {
+            name: name.to_owned(),
+            media_type: String::new(),
+            size,
+            blob: BlobId::from_bytes(random()),
+            key: Fixed(random()),
+            hash: Fixed(random()),
+        })
+    };
+    for body in [file("", 1), file(&"x".repeat(256), 1), file("x", ATTACHMENT_MAX + 1), text("no file")] {
+        stage.bob.send(&stage.relay, "alice", TYPE_ATTACHMENT, body)?;
+    }
     stage.bob.write(&stage.relay, "alice", "behind them")?;
     stage.syncs(20).await?.done()?;
     let shown = stage.texts_of("bob").await?;
@@ -190,7 +207,7 @@ async fn broken_texts(lane: &Lane) -> Outcome {
     let history = stage.history("bob").await?;
     let unreadable =
         history.iter().filter(|line| line.get("type").and_then(|kind| kind.as_str()) == Some("undecryptable"));
-    that(unreadable.count() == 5, "five messages that cannot be read", &history)?;
+    that(unreadable.count() == 9, "nine messages that cannot be read", &history)?;
     let device = device_of(&stage.relay, "alice")?;
     let left = stage.relay.world().devices.get(&device).map_or(0, |device| device.mailbox.len());
     that(left == 0, "all of them are acknowledged", left)?;

@@ -8,7 +8,7 @@ use crate::vectors::case::File;
 use crate::vectors::msgpack::Msgpack;
 use crate::vectors::schema;
 
-const TYPES: [(u16, &str); 4] = [(1, "Text"), (2, "Receipt"), (3, "Repair"), (4, "Resent")];
+const TYPES: [(u16, &str); 5] = [(1, "Text"), (2, "Receipt"), (3, "Repair"), (4, "Resent"), (5, "Attachment")];
 
 fn packed(structure: &str, fields: &Value) -> Made<Vec<u8>> {
     let bytes = schema::from_json(structure, fields).map(|value| value.to_bytes());
@@ -50,8 +50,25 @@ pub(super) fn file() -> Made<File> {
             "a receipt for a message that was shown",
             json!({ "state": 2, "messages": [ids[0]], "at": 1_790_000_000_001_u64 }),
         ),
+        (
+            2,
+            "Receipt",
+            "receipt-saved",
+            "a receipt for an attachment that was written out",
+            json!({ "state": 3, "messages": [ids[0]], "at": 1_790_000_000_002_u64 }),
+        ),
         (3, "Repair", "repair", "a request to send again", json!({ "messages": ids })),
         (4, "Resent", "resent", "a message that is sent again", json!({ "content": hex::encode(&inner) })),
+        (
+            5,
+            "Attachment",
+            "attachment",
+            "a file",
+            json!({
+                "name": "señal ☕.pdf", "media_type": "application/pdf", "size": 104_857_600,
+                "blob": hex::encode([3; 16]), "key": hex::encode([4; 32]), "hash": hex::encode([5; 32]),
+            }),
+        ),
     ] {
         let fields = content(kind, &packed(structure, &body)?);
         let input = json!({ "bytes": hex::encode(packed("Content", &fields)?) });

@@ -4,6 +4,7 @@
 //! reader that is too lenient fails and does not teach others to be.
 
 mod agreement;
+mod attachments;
 mod content;
 mod frames;
 mod handshake;
@@ -56,6 +57,7 @@ pub const FILES: &[(&str, Make)] = &[
     ("safety-numbers", small::safety_numbers),
     ("contents", content::file),
     ("whispers", whispers::file),
+    ("attachments", attachments::file),
     ("malformed", malformed::file),
 ];
 

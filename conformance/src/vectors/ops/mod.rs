@@ -1,6 +1,7 @@
 //! The operations, carried out by the code that clients and relays run.
 
 mod agreement;
+mod attachments;
 mod frames;
 mod handshake;
 mod input;
@@ -75,6 +76,11 @@ pub fn answer(op: &str, input: &Value) -> Answer {
         "ratchet.seal" => ratchet::seal(input),
         "whisper.seal" => ratchet::seal_whisper(input),
         "whisper.open" => ratchet::open_whisper(input),
+        "attachment.sizes" => attachments::sizes(input),
+        "attachment.piece" => attachments::piece(input),
+        "attachment.seal" => attachments::seal(input),
+        "attachment.open" => attachments::open(input),
+        "attachment.join" => attachments::join(input),
         "envelope.read" => ratchet::read_envelope(input),
         "ratchet.run" => ratchet::run(input),
         _ => Err(Refusal::Unsupported),

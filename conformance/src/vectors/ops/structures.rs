@@ -55,6 +55,7 @@ const STRUCTURES: &[(&str, Rewrite)] = structures!(
     content::Receipt,
     content::Repair,
     content::Resent,
+    content::Attachment,
     signal::Signal,
     signal::Typing,
 );
@@ -140,6 +141,7 @@ pub(super) fn content(input: &Input<'_>) -> Answer {
         content::Body::Receipt(_) => "Receipt",
         content::Body::Repair(_) => "Repair",
         content::Body::Resent(_) => "Resent",
+        content::Body::Attachment(_) => "Attachment",
         content::Body::Unknown(kind) => {
             return Ok(json!({ "fields": fields("Content", &bytes)?, "body": { "unknown": kind } }));
         }
