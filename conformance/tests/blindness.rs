@@ -14,7 +14,7 @@ use susurro_conformance::command::Person;
 use susurro_conformance::relay::{Relay, log_of};
 use susurro_conformance::search::{Marker, Markers};
 use susurro_conformance::wire::{Recording, Wire};
-use xtask::services::{self, Redis};
+use xtask::services::{self, Objects, Redis};
 
 /// What a file is called.
 const FILE: &str = "a name that only two people know.txt";
@@ -149,9 +149,12 @@ async fn nothing_secret_reaches_the_relay_and_nothing_readable_lies_in_a_profile
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_secret_reaches_postgresql_redis_metrics_or_a_backup() {
+async fn nothing_secret_reaches_postgresql_redis_a_bucket_metrics_or_a_backup() {
     let folder = tempfile::tempdir().unwrap();
     let (database, redis) = (services::database().unwrap(), Redis::start().unwrap());
+    let objects = tokio::task::block_in_place(|| Objects::start().unwrap());
+    objects.make_bucket("susurro").unwrap();
+    let to_bucket = Wire::to(place(&objects.url())).await.unwrap();
     let to_database = Wire::to(place(&database.url())).await.unwrap();
     let to_redis = Wire::to(place(&redis.url())).await.unwrap();
     // Past the wire, which has to be readable: encrypted, it would show nothing.
@@ -160,7 +163,10 @@ async fn nothing_secret_reaches_postgresql_redis_metrics_or_a_backup() {
         ("SUSURRO_DATABASE", format!("{recorded}?sslmode=disable")),
         ("SUSURRO_REDIS", format!("redis://{}", place(&to_redis.url()))),
         ("SUSURRO_METRICS_LISTEN", "127.0.0.1:0".to_owned()),
-        ("SUSURRO_BLOBS", folder.path().join("blobs").display().to_string()),
+        ("SUSURRO_BLOBS", "s3://susurro/attachments".to_owned()),
+        ("SUSURRO_BLOBS_ENDPOINT", to_bucket.url()),
+        ("SUSURRO_BLOBS_ACCESS_KEY", "somebody".to_owned()),
+        ("SUSURRO_BLOBS_SECRET_KEY", BUCKET_KEY.to_owned()),
         ("SUSURRO_SECRETS_DIR", folder.path().join("secrets").display().to_string()),
     ];
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
@@ -183,8 +189,9 @@ async fn nothing_secret_reaches_postgresql_redis_metrics_or_a_backup() {
     search.wire("PostgreSQL", &to_database);
     search.wire("Redis", &to_redis);
     search.below(&backup);
-    search.below(&folder.path().join("blobs"));
-    assert!(std::fs::read_dir(folder.path().join("blobs")).unwrap().count() > 0, "a file lies there");
+    search.wire("the bucket", &to_bucket);
+    let uploaded: usize = to_bucket.recordings().iter().map(|recording| recording.to_relay.len()).sum();
+    assert!(uploaded > 2 * Talk::file().len(), "two files went to the bucket: {uploaded} bytes");
     for data in [&one, &other] {
         search.below(data);
         search.log(data);
@@ -198,6 +205,133 @@ async fn nothing_secret_reaches_postgresql_redis_metrics_or_a_backup() {
     let of_accounts = std::fs::read_dir(&backup).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
     assert!(of_accounts.into_iter().any(|bytes| known(b"argon2id", &bytes)), "the tables are in the backup");
     search.end();
+}
+
+/// The key to the bucket of the attachments.
+const BUCKET_KEY: &str = "the-key-to-the-bucket-7b1e";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_relay_has_to_know_is_told_neither_to_its_bucket_nor_to_those_who_watch_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let objects = tokio::task::block_in_place(|| Objects::start().unwrap());
+    objects.make_bucket("susurro").unwrap();
+    let to_bucket = Wire::to(place(&objects.url())).await.unwrap();
+    let environment = [
+        ("SUSURRO_BLOBS", "s3://susurro/attachments"),
+        ("SUSURRO_BLOBS_ENDPOINT", &to_bucket.url()),
+        ("SUSURRO_BLOBS_ACCESS_KEY", "somebody"),
+        ("SUSURRO_BLOBS_SECRET_KEY", BUCKET_KEY),
+        ("SUSURRO_METRICS_LISTEN", "127.0.0.1:0"),
+    ];
+    let (program, data) = (binaries::relay().unwrap(), folder.path().join("relay"));
+    let relay = Relay::start_program(&program, &data, "127.0.0.1:0", &[], &environment).unwrap();
+    let wire = Wire::to(relay.address().to_owned()).await.unwrap();
+    let people = ["alice_of_the_wire", "bob_of_the_wire"].map(|name| (Person::new(folder.path(), name), name));
+    tokio::task::block_in_place(|| {
+        for (person, name) in &people {
+            run(person, &["register", "--relay", &wire.url(), "--name", name]);
+        }
+        run(&people[0].0, &["send", people[1].1, "a word"]);
+        run(&people[1].0, &["recv", "--count", "1", "--timeout", "60"]);
+    });
+    let tokens = tokens(&wire);
+    let bearer = tokens.iter().find(|(kind, _)| *kind == "access_token").unwrap().1.clone();
+    let blob: [u8; 16] = std::array::from_fn(|n| 0x51 ^ u8::try_from(n * 13).unwrap());
+    let bytes: Vec<u8> = (0..90_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    attach(&wire.url(), &bearer, &blob, &bytes).await;
+
+    let operate = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(&program);
+        let made = command.args(arguments).envs(environment).env("SUSURRO_DATA_DIR", &data).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(made.stdout).unwrap()
+    };
+    operate(&["admin", "user", "promote", people[0].1]);
+    let administrator = operate(&["admin", "token", people[0].1]).trim().to_owned();
+    let shown = async |path: &str| {
+        let request = reqwest::Client::new().get(format!("{}{path}", relay.url())).bearer_auth(&administrator);
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.text().await.unwrap()
+    };
+    let accounts: serde_json::Value = serde_json::from_str(&shown("/admin/users").await).unwrap();
+    let accounts = accounts["items"].as_array().unwrap().iter();
+    let accounts: Vec<_> = accounts.map(|user| hex::decode(user["account"].as_str().unwrap()).unwrap()).collect();
+
+    // Whoever has a token is somebody; whoever has an identifier of an attachment reads it.
+    let mut keys = vec![
+        Marker::new("the key to the bucket", BUCKET_KEY.as_bytes()),
+        Marker::new("the administrator's token", administrator.as_bytes()),
+        Marker::new("bytes of an attachment", &bytes[1_000..1_032]),
+        Marker::new("the identifier of an attachment", &blob),
+    ];
+    keys.extend(tokens.iter().map(|(kind, token)| Marker::new(format!("a token: {kind}"), token.as_bytes())));
+    let mut names: Vec<_> = people.iter().map(|(_, name)| Marker::new(*name, name.as_bytes())).collect();
+    names.extend(accounts.iter().map(|account| Marker::new("an account's identifier", account)));
+    assert_eq!((tokens.len() >= 4, names.len()), (true, 4));
+    let everything = Markers::of(&[keys.clone(), names.clone()].concat());
+    let log = std::fs::read_to_string(log_of(&data)).unwrap();
+    assert!(log.contains("TRACE") && log.contains("/blobs/{blob}"), "the relay logs all that it can");
+    let watched = [
+        ("the log", log),
+        ("the metrics", scraped(&data).await),
+        ("the status page", shown("/admin").await),
+        ("its program", shown("/admin/page.js").await),
+        ("the status", shown("/admin/status").await),
+        ("the settings", operate(&["config", "print"])),
+    ];
+    let mut found: Vec<_> = watched.iter().flat_map(|(place, text)| everything.leaks(place, text.as_bytes())).collect();
+    // Administrators are told who is there, and no more.
+    let keys_alone = Markers::of(&keys);
+    for path in ["/admin/users", "/users/connected"] {
+        found.extend(keys_alone.leaks(path, shown(path).await.as_bytes()));
+    }
+    // A bucket is told what it is to keep and under which name, by somebody who has its key and does not say it.
+    let mut strange = vec![Marker::new("the key to the bucket", BUCKET_KEY.as_bytes())];
+    strange.extend(names);
+    strange.extend(tokens.iter().map(|(kind, token)| Marker::new(format!("a token: {kind}"), token.as_bytes())));
+    let strange = Markers::of(&strange);
+    let to_bucket: Vec<u8> = to_bucket.recordings().into_iter().flat_map(|recording| recording.to_relay).collect();
+    found.extend(strange.leaks("to the bucket", &to_bucket));
+    assert!(memchr::memmem::find(&to_bucket, b"PUT /susurro/attachments/").is_some(), "it was really used");
+    assert!(memchr::memmem::find(&to_bucket, &bytes[1_000..1_032]).is_some(), "with these bytes");
+    // What lies on the disk: neither tokens nor the key of the bucket, and the attachment is elsewhere.
+    let (on_disk, searched) = Markers::of(&[&keys[..3], &keys[4..]].concat()).leaks_below(&data).unwrap();
+    found.extend(on_disk);
+    assert!(searched > 100_000, "the database was read: {searched} bytes");
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Uploads, reads in a range, asks for what is not there.
+async fn attach(url: &str, token: &str, blob: &[u8; 16], bytes: &[u8]) {
+    let http = reqwest::Client::new();
+    let (blob, size) = (hex::encode(blob), bytes.len());
+    let new = serde_json::json!({ "blob": blob, "size": size });
+    let begun = http.post(format!("{url}/blobs")).bearer_auth(token).json(&new).send().await.unwrap();
+    assert_eq!(begun.status(), 201);
+    let path = format!("{url}/blobs/{blob}");
+    let put = http.put(&path).bearer_auth(token).header("content-type", "application/octet-stream");
+    let put = put.header("content-range", format!("bytes 0-{}/{size}", size - 1)).body(bytes.to_vec());
+    assert_eq!(put.send().await.unwrap().status(), 200);
+    let read = http.get(&path).bearer_auth(token).header("range", "bytes=7-4095").send().await.unwrap();
+    assert!(read.bytes().await.unwrap() == bytes[7..4_096]);
+    assert_eq!(http.get(&path).send().await.unwrap().status(), 401);
+    let nothing = http.get(format!("{url}/blobs/{}", "0".repeat(32))).bearer_auth(token).send().await.unwrap();
+    assert_eq!(nothing.status(), 404);
+}
+
+/// Every token that the relay has given out over this wire, with what it is.
+fn tokens(wire: &Wire) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    for recording in wire.recordings() {
+        let text = String::from_utf8_lossy(&recording.to_client).into_owned();
+        for kind in ["access_token", "refresh_token"] {
+            let before = format!("\"{kind}\":\"");
+            let given = text.split(&before).skip(1).filter_map(|rest| rest.split('"').next());
+            found.extend(given.map(|token| (kind, token.to_owned())));
+        }
+    }
+    found
 }
 
 /// Host and port of a URL.
