@@ -11,7 +11,8 @@ use susurro_protocol::{AccountName, BlobId, ErrorCode, MessageId};
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
-use super::{Client, blocking, filenames};
+use super::filenames::Draft;
+use super::{Client, blocking};
 use crate::crypto::attachment::blob_size;
 use crate::driver;
 use crate::error::Error;
@@ -168,32 +169,28 @@ fn sent_name(path: &Path) -> String {
     if end == 0 { "attachment".to_owned() } else { name[..end].to_owned() }
 }
 
-/// Writes a whole download to a new file; one that cannot be finished is taken away again.
+/// Writes a whole download to a new file, which has its name when all of it is there.
 fn write_out(spool: &Spool, attachment: &Attachment, to: &Path) -> Result<PathBuf, Error> {
     let unwritable = |path: &Path, why: &std::io::Error| Error::FileUnwritable {
         path: path.display().to_string(),
         cause: why.to_string(),
     };
-    let (path, mut file) = filenames::create(to, &attachment.name).map_err(|why| match why.kind() {
+    let named = |why: std::io::Error| match why.kind() {
         std::io::ErrorKind::AlreadyExists => Error::FileThere(to.display().to_string()),
         _ => unwritable(to, &why),
-    })?;
-    match spool.open(attachment, &mut file) {
-        Ok(()) => {
+    };
+    let mut draft = Draft::create(to, &attachment.blob.to_string()).map_err(named)?;
+    match spool.open(attachment, draft.file()) {
+        Ok(()) => {}
+        Err(SpoolError::Io(why)) => return Err(unwritable(to, &why)),
+        Err(_) => {
             spool.forget_incoming(attachment.blob);
-            Ok(path)
-        }
-        Err(error) => {
-            let _ = std::fs::remove_file(&path);
-            Err(match error {
-                SpoolError::Io(why) => unwritable(&path, &why),
-                _ => {
-                    spool.forget_incoming(attachment.blob);
-                    Error::AttachmentDamaged
-                }
-            })
+            return Err(Error::AttachmentDamaged);
         }
     }
+    let path = draft.name(to, &attachment.name).map_err(named)?;
+    spool.forget_incoming(attachment.blob);
+    Ok(path)
 }
 
 fn unreadable(path: &Path, error: SpoolError) -> Error {

@@ -1,6 +1,6 @@
 //! Names of files that others chose.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -58,22 +58,70 @@ fn shortened(name: &str) -> String {
     format!("{}{ending}", &name[..end])
 }
 
-/// Makes a new file that nobody else has: at `to`, or in the directory `to` under the cleaned name, with a number
-/// where that is taken. Never one that is there.
-pub(crate) fn create(to: &Path, name: &str) -> io::Result<(PathBuf, File)> {
-    if !to.is_dir() {
-        return Ok((to.to_owned(), new(to)?));
+/// A file that is written before it has its name: nobody sees half of it, also when the program is killed.
+pub(crate) struct Draft {
+    file: File,
+    path: PathBuf,
+}
+
+impl Draft {
+    /// Makes one beside what `to` is to become: in that directory, or in the directory of that file. `unique` is
+    /// part of its name.
+    pub(crate) fn create(to: &Path, unique: &str) -> io::Result<Self> {
+        let folder = if to.is_dir() { to } else { to.parent().unwrap_or(to) };
+        let path = folder.join(format!(".{unique}.part"));
+        // One that was left behind by a program that was killed.
+        match fs::remove_file(&path) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+            _ => {}
+        }
+        Ok(Self { file: new(&path)?, path })
     }
-    let name = clean(name);
-    let (stem, ending) = name.rfind('.').filter(|at| *at > 0).map_or((name.as_str(), ""), |at| name.split_at(at));
-    for number in 0..TRIES {
-        let path = to.join(if number == 0 { name.clone() } else { format!("{stem} ({number}){ending}") });
-        match new(&path) {
-            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
-            made => return made.map(|file| (path, file)),
+
+    pub(crate) fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Gives it a name that nothing has: that of `to`, or in the directory `to` the cleaned `name`, with a number
+    /// where that is taken. Never that of something that is there.
+    pub(crate) fn name(self, to: &Path, name: &str) -> io::Result<PathBuf> {
+        self.file.sync_all()?;
+        if !to.is_dir() {
+            self.link(to)?;
+            return Ok(to.to_owned());
+        }
+        let name = clean(name);
+        let (stem, ending) = name.rfind('.').filter(|at| *at > 0).map_or((name.as_str(), ""), |at| name.split_at(at));
+        for number in 0..TRIES {
+            let path = to.join(if number == 0 { name.clone() } else { format!("{stem} ({number}){ending}") });
+            match self.link(&path) {
+                Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made.map(|()| path),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// A second name, which a rename could not give without taking the place of another file; the first one goes
+    /// with the draft.
+    fn link(&self, path: &Path) -> io::Result<()> {
+        match fs::hard_link(&self.path, path) {
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => Err(why),
+            // A file system without second names: taken first, then replaced by the whole file.
+            Err(_) => {
+                drop(new(path)?);
+                // Only the name that was taken just now is given back.
+                fs::rename(&self.path, path).inspect_err(|_| drop(fs::remove_file(path)))
+            }
+            Ok(()) => Ok(()),
         }
     }
-    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 fn new(path: &Path) -> io::Result<File> {
@@ -87,6 +135,8 @@ fn new(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::io::Write as _;
 
     use super::*;
 
@@ -120,18 +170,35 @@ mod tests {
     #[test]
     fn nothing_that_is_there_is_written_over() {
         let dir = tempfile::tempdir().unwrap();
-        let name = |(path, _): (PathBuf, File)| path.file_name().unwrap().to_str().unwrap().to_owned();
+        let create = |to: &Path, name: &str| {
+            let mut draft = Draft::create(to, "unique")?;
+            draft.file().write_all(b"whole")?;
+            draft.name(to, name)
+        };
+        let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
         assert_eq!(name(create(dir.path(), "a/b.txt").unwrap()), "b.txt");
         assert_eq!(name(create(dir.path(), "b.txt").unwrap()), "b (1).txt");
         assert_eq!(name(create(dir.path(), "b.txt").unwrap()), "b (2).txt");
         let own = dir.path().join("own");
-        assert_eq!(create(&own, "b.txt").unwrap().0, own);
+        assert_eq!(create(&own, "b.txt").unwrap(), own);
         assert_eq!(create(&own, "b.txt").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&own).unwrap(), b"whole");
         #[cfg(unix)]
         {
             let link = dir.path().join("c.txt");
             std::os::unix::fs::symlink("/nonexistent/elsewhere", &link).unwrap();
             assert_eq!(name(create(dir.path(), "c.txt").unwrap()), "c (1).txt", "links are not followed");
         }
+        // Half a file has no name that anybody would take for it, and goes when it is given up or begun again.
+        let names = || {
+            let entries = fs::read_dir(dir.path()).unwrap();
+            entries.filter(|entry| name(entry.as_ref().unwrap().path()).starts_with('.')).count()
+        };
+        let half = Draft::create(dir.path(), "unique").unwrap();
+        assert_eq!(names(), 1);
+        std::mem::forget(half);
+        assert_eq!(name(create(dir.path(), "d.txt").unwrap()), "d.txt");
+        drop(Draft::create(dir.path(), "unique").unwrap());
+        assert_eq!(names(), 0);
     }
 }
