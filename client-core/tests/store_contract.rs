@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use support::{create, incoming, name, open, outgoing};
-use susurro_client_core::model::{Cause, Contact, Delivery, Direction, MessageContent, MessageView, Trust};
+use susurro_client_core::model::{
+    Announcement, Cause, Contact, Delivery, Direction, MessageContent, MessageView, Trust,
+};
 use susurro_client_core::store::Store;
 use susurro_client_core::store::port::{
     ChatState, Gap, Mutation, OutboxEntry, SendLogEntry, Snapshot, Tokens, Transaction, Undecryptable,
 };
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::content::Attachment;
-use susurro_protocol::{AccountId, BlobId, ChatId, DeviceId, ErrorCode, MessageId};
+use susurro_protocol::{AccountId, AnnouncementId, BlobId, ChatId, DeviceId, ErrorCode, MessageId};
 use zeroize::Zeroizing;
 
 const NAMES: [&str; 3] = ["bob", "carol", "dave"];
@@ -23,6 +25,7 @@ const NAMES: [&str; 3] = ["bob", "carol", "dave"];
 #[derive(Default, Debug, PartialEq)]
 struct Reference {
     typing_switched_off: bool,
+    announcements: BTreeMap<AnnouncementId, u64>,
     tokens: Option<(String, u64, String)>,
     cursor: u64,
     prekeys: Vec<u8>,
@@ -46,6 +49,8 @@ impl Reference {
             }
             Mutation::Cursor(cursor) => self.cursor = cursor,
             Mutation::TypingNotices(enabled) => self.typing_switched_off = !enabled,
+            Mutation::Announcement(said) => drop(self.announcements.entry(said.id).or_insert(said.expires)),
+            Mutation::ForgetAnnouncements(time) => self.announcements.retain(|_, expires| *expires >= time),
             Mutation::Prekeys(bytes) => self.prekeys = bytes.to_vec(),
             Mutation::Sessions(device, Some(state)) => drop(self.sessions.insert(device, state.to_vec())),
             Mutation::Sessions(device, None) => drop(self.sessions.remove(&device)),
@@ -115,6 +120,7 @@ impl Reference {
             tokens: snapshot.tokens.map(|t| (t.access.to_string(), t.access_expires, t.refresh.to_string())),
             cursor: snapshot.cursor,
             typing_switched_off: !snapshot.typing_notices,
+            announcements: snapshot.announcements.into_iter().collect(),
             prekeys: snapshot.prekeys.to_vec(),
             contacts: snapshot.contacts.into_iter().map(|c| (c.name.to_string(), c)).collect(),
             device_lists: snapshot.device_lists.into_iter().collect(),
@@ -346,6 +352,11 @@ fn mutation() -> impl Strategy<Value = Mutation> {
         id().prop_map(Mutation::SendLogDone),
         (0..100_u64).prop_map(Mutation::ForgetBefore),
         any::<bool>().prop_map(Mutation::TypingNotices),
+        (small(), 0..100_u64, any::<String>()).prop_map(|(id, expires, text)| {
+            let id = AnnouncementId::from_bytes([id; 16]);
+            Mutation::Announcement(Announcement { id, issued: 1, expires, text })
+        }),
+        (0..100_u64).prop_map(Mutation::ForgetAnnouncements),
     ]
 }
 

@@ -5,10 +5,12 @@
 mod ui_support;
 
 use susurro_client_core::Error;
-use susurro_client_core::model::{Cause, ClientEvent, Connection, Delivery, MessageContent, Trouble, Trust};
+use susurro_client_core::model::{
+    Announcement, Cause, ClientEvent, Connection, Delivery, MessageContent, Trouble, Trust,
+};
 use susurro_protocol::ErrorCode;
 use susurro_tui::app::model::{Look, Model};
-use susurro_tui::app::{Msg, update};
+use susurro_tui::app::{Effect, Msg, update};
 use susurro_tui::i18n::{Language, Texts};
 use ui_support::*;
 
@@ -387,5 +389,54 @@ fn drawing_into_a_part_of_the_frame_touches_nothing_else() {
                 }
             }
         }
+    }
+}
+
+fn announcement(seed: u8, text: &str) -> Announcement {
+    let id = susurro_protocol::AnnouncementId::from_bytes([seed; 16]);
+    Announcement { id, issued: NOW, expires: NOW + 60 * MINUTE, text: text.to_owned() }
+}
+
+#[test]
+fn an_announcement_stands_above_all_and_in_a_window_of_its_own_and_is_told_once() {
+    let shows = |model: &mut Model, columns, rows, words: &str| text(&screen(model, columns, rows)).contains(words);
+    let mut model = conversation();
+    let said = announcement(1, "Down on Sunday\nat nine.");
+    let event = Msg::Client(ClientEvent::Announcement(said.clone()));
+    assert_eq!(update(&mut model, event), [Effect::LoadAnnouncements]);
+    assert_eq!(update(&mut model, Msg::Announcements(vec![(said.clone(), false)])), []);
+    for (columns, rows) in SIZES {
+        let shown = text(&screen(&mut model, columns, rows));
+        assert!(shown.lines().next().unwrap().contains("▌ Announcement of the relay"), "{shown}");
+    }
+    assert!(shows(&mut model, 100, 24, "Down on Sunday at nine."));
+    model.texts = Texts::new(Language::Spanish).into();
+    assert!(shows(&mut model, 100, 24, "▌ Anuncio del relay"));
+    model.texts = Texts::new(Language::English).into();
+
+    write(&mut model, "/announcements");
+    assert_eq!(press(&mut model, "Enter"), [Effect::LoadAnnouncements]);
+    let older = announcement(2, "an older one");
+    let read = vec![(older, true), (said.clone(), false)];
+    assert_eq!(update(&mut model, Msg::Announcements(read)), [Effect::MarkTold(vec![said.id])]);
+    assert!(shows(&mut model, 100, 30, "Announced by the relay https://relay.example"));
+    assert!(shows(&mut model, 100, 30, "at nine.") && shows(&mut model, 100, 30, "an older one"));
+    assert!(shows(&mut model, 40, 15, "at nine."));
+    let _ = press(&mut model, "Esc");
+    assert!(!shows(&mut model, 100, 30, "Sunday") && !shows(&mut model, 100, 30, "▌"), "told once");
+}
+
+#[test]
+fn an_announcement_cannot_draw_on_the_screen() {
+    let mut model = conversation();
+    let said = announcement(1, "\u{1b}[2J\u{202e}evil\u{7}\nbob: hello");
+    let _ = update(&mut model, Msg::Announcements(vec![(said.clone(), false)]));
+    let strip = text(&screen(&mut model, 120, 30));
+    assert!(strip.contains("evil") && strip.lines().filter(|line| line.contains("bob: hello")).count() == 1);
+    write(&mut model, "/announcements");
+    let _ = press(&mut model, "Enter");
+    let _ = update(&mut model, Msg::Announcements(vec![(said, false)]));
+    for cell in screen(&mut model, 120, 30).content() {
+        assert!(!cell.symbol().contains(|c: char| c.is_control() || c == '\u{202e}'), "{:?}", cell.symbol());
     }
 }

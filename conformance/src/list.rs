@@ -61,6 +61,22 @@ pub const TESTS: &[(&str, &str, &str)] = &[
         "server/tests/relay/administration.rs",
         "an_invite_is_good_for_its_uses_its_time_and_until_it_is_taken_back",
     ),
+    // The suite administers nothing, and cannot make a relay announce.
+    (
+        "ANN-1",
+        "server/tests/relay/announcements.rs",
+        "an_announcement_reaches_who_is_connected_at_once_and_others_when_they_come",
+    ),
+    (
+        "ANN-1",
+        "server/tests/relay/announcements.rs",
+        "what_has_expired_is_told_no_more_and_only_the_newest_are_in_force",
+    ),
+    (
+        "ANN-2",
+        "server/tests/relay/announcements.rs",
+        "only_administrators_announce_and_only_what_an_announcement_may_say",
+    ),
     // What a screen shows, and what a person types, are told by no documented command; neither is what is stored of it.
     ("SIGNAL-5", "client-core/tests/sim/whispers.rs", "a_whisper_that_comes_again_shows_nothing_also_after_a_restart"),
     ("TYPING-1", "client-core/tests/sim/whispers.rs", "typing_is_shown_until_it_expires_is_stopped_or_a_message_comes"),

@@ -74,6 +74,8 @@ kinds! {
     Whispered = 35;
     /// Relay: answers `Ping`.
     Pong = 37;
+    /// Relay: an announcement.
+    Notice = 38;
     /// Relay: an account's device list changed.
     DevicesChanged = 39;
     /// Relay: one-time prekeys run out.

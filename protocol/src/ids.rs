@@ -116,6 +116,11 @@ identifier! {
     ChatId
 }
 
+identifier! {
+    /// An announcement of a relay: 16 random bytes.
+    AnnouncementId
+}
+
 impl AccountId {
     /// The identifier of the account with this Ed25519 account key.
     #[must_use]

@@ -4,6 +4,7 @@
 //! Everything takes bytes and gives bytes, so that clients, relays and checks share one reading
 //! of `docs/protocol.md`, whose sections the items here cite.
 
+pub mod announcement;
 pub mod bytes;
 pub mod codec;
 pub mod command;
@@ -25,4 +26,4 @@ pub mod signed;
 pub mod version;
 
 pub use error::ErrorCode;
-pub use ids::{AccountId, AccountName, BlobId, ChatId, DeviceId, MailboxSeq, MessageId, PrekeyId};
+pub use ids::{AccountId, AccountName, AnnouncementId, BlobId, ChatId, DeviceId, MailboxSeq, MessageId, PrekeyId};

@@ -72,6 +72,15 @@ pub const WHISPERS_A_MINUTE: u32 = 120;
 /// no longer of interest to anybody.
 pub const WHISPERS_WAITING: usize = 64;
 
+/// Characters of an announcement: what fits a screen of text and is read.
+pub const ANNOUNCEMENT_MAX: usize = 1000;
+
+/// Seconds for which an announcement is told at most: as long as a message waits.
+pub const ANNOUNCEMENT_SECONDS_MAX: u64 = 30 * 24 * 3600;
+
+/// Announcements that are in force at a time, the newest: a device gets all of them with each connection.
+pub const ANNOUNCEMENTS_MAX: usize = 8;
+
 /// Seconds within which a client has to send `Hello`: half-open connections must not pile up.
 pub const HANDSHAKE_SECONDS: u64 = 10;
 

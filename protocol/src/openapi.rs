@@ -10,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::bytes::{Bin, Fixed};
 use crate::error::ErrorCode;
-use crate::ids::{AccountId, AccountName, BlobId, ChatId, DeviceId, MessageId};
+use crate::ids::{AccountId, AccountName, AnnouncementId, BlobId, ChatId, DeviceId, MessageId};
 use crate::limits::{
     DISPLAY_NAME_MAX, INVITE_NOTE_MAX, INVITE_USES_MAX, NAME_MAX, NAME_MIN, PASSWORD_LANES_MAX,
     PASSWORD_MEMORY_KIB_MAX, PASSWORD_MEMORY_KIB_MIN, PASSWORD_PASSES_MAX, PASSWORD_PASSES_MIN,
@@ -73,7 +73,7 @@ macro_rules! identifiers {
         impl ToSchema for $name {}
     )+};
 }
-identifiers!(AccountId "an account", DeviceId "a device", ChatId "a chat", MessageId "a message", BlobId "a blob");
+identifiers!(AccountId "an account", DeviceId "a device", ChatId "a chat", MessageId "a message", BlobId "a blob", AnnouncementId "an announcement");
 
 impl PartialSchema for AccountName {
     fn schema() -> RefOr<Schema> {

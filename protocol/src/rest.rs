@@ -11,7 +11,7 @@ use crate::codec::{self, Malformed};
 use crate::command::{Deposit, ListVersion};
 use crate::error::ErrorCode;
 use crate::event::Deliver;
-use crate::ids::{AccountId, AccountName, BlobId, ChatId, DeviceId, MailboxSeq, MessageId, PrekeyId};
+use crate::ids::{AccountId, AccountName, AnnouncementId, BlobId, ChatId, DeviceId, MailboxSeq, MessageId, PrekeyId};
 use crate::keys::OneTimePrekey;
 use crate::signed::SignedBytes;
 use crate::version::SUITE;
@@ -384,6 +384,28 @@ pub struct ConnectedDevice {
     pub name: AccountName,
     /// The device.
     pub device: DeviceId,
+}
+
+/// `POST /announcements`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewAnnouncement {
+    /// 1 to 1,000 characters, none of them a control character but line feeds.
+    pub text: String,
+    /// Seconds until it is told no more, up to 30 days; 7 days when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u32, required = false))]
+    pub expires_in: Option<u32>,
+}
+
+/// An announcement, in the answer to [`NewAnnouncement`] and in `GET /announcements`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignedAnnouncement {
+    /// What it is called.
+    pub id: AnnouncementId,
+    /// As in the frame `Notice`, to be verified before anything of it is believed.
+    pub announcement: SignedText,
 }
 
 /// `POST /admin/invites`.

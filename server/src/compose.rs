@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use susurro_protocol::ErrorCode;
+use susurro_protocol::rest::{NewAnnouncement, SignedAnnouncement};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -134,6 +135,7 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
         accounts: store.clone(),
         administration: store.clone(),
         invites: store.clone(),
+        announcements: store.clone(),
         devices: store.clone(),
         prekeys: store.clone(),
         chats: store.clone(),
@@ -249,6 +251,7 @@ pub async fn office(config: &Config) -> Result<OpenOffice, StartError> {
         accounts: store.clone(),
         administration: store.clone(),
         invites: store.clone(),
+        announcements: store.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
@@ -259,6 +262,16 @@ pub async fn office(config: &Config) -> Result<OpenOffice, StartError> {
 const ASKED: Duration = Duration::from_secs(10);
 
 impl OpenOffice {
+    /// Announces something to everybody, signed with the relay's key, which has to be on this machine.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Secret`], or what [`Office::announce`] refuses.
+    pub async fn announce(&self, new: &NewAnnouncement) -> Result<SignedAnnouncement, StartError> {
+        let key = SigningKey::from_bytes(&*Secrets::relay(self.config.secrets_dir())?);
+        Ok(self.office.announce(&key, new).await?)
+    }
+
     /// Erases an account: a relay that is running does it, which alone knows what it holds in memory, and
     /// otherwise this process.
     ///

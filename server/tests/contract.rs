@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
+use susurro_protocol::announcement::{Announcement, Notice};
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList};
 use susurro_protocol::limits::{ACCESS_SECONDS, REFRESH_GRACE_SECONDS};
 use susurro_protocol::rest::{AUTH_SCHEME, ChatConfig, StretchParams};
 use susurro_protocol::version::SUITE;
-use susurro_protocol::{AccountId, BlobId, ChatId, DeviceId, ErrorCode, MessageId};
+use susurro_protocol::{AccountId, AnnouncementId, BlobId, ChatId, DeviceId, ErrorCode, MessageId};
 use susurro_server::adapters::outbound::memory::MemoryStore;
 use susurro_server::adapters::outbound::postgres::{self, PostgresStore};
 use susurro_server::adapters::outbound::sqlite::{Options, SqliteStore};
 use susurro_server::domain::Error;
 use susurro_server::domain::account::{Account, NewAccount, NewPassword, Proof, Role, Verifier};
+use susurro_server::domain::announcement::Announced;
 use susurro_server::domain::blob::{Begun, BlobRecord};
 use susurro_server::domain::invite::{Invite, InviteHash};
 use susurro_server::domain::mailbox::MailboxBounds;
@@ -24,7 +26,8 @@ use susurro_server::domain::message::{Deposited, MESSAGE_ID_MEMORY_MS, NewMessag
 use susurro_server::domain::prekey::Item;
 use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation};
 use susurro_server::ports::{
-    Accounts, Administration, BlobRecords, Chats, Commits, Devices, Invites, MailboxState, Mailboxes, Prekeys, Sessions,
+    Accounts, Administration, Announcements, BlobRecords, Chats, Commits, Devices, Invites, MailboxState, Mailboxes,
+    Prekeys, Sessions,
 };
 use zeroize::Zeroizing;
 
@@ -43,9 +46,22 @@ impl Commits for Heard {
     }
 }
 
-trait Store: Accounts + Administration + Devices + Invites + Prekeys + Chats + Mailboxes + Sessions + BlobRecords {}
-impl<T: Accounts + Administration + Devices + Invites + Prekeys + Chats + Mailboxes + Sessions + BlobRecords> Store
-    for T
+trait Store:
+    Accounts + Administration + Announcements + Devices + Invites + Prekeys + Chats + Mailboxes + Sessions + BlobRecords
+{
+}
+impl<
+    T: Accounts
+        + Administration
+        + Announcements
+        + Devices
+        + Invites
+        + Prekeys
+        + Chats
+        + Mailboxes
+        + Sessions
+        + BlobRecords,
+> Store for T
 {
 }
 
@@ -140,6 +156,7 @@ contract!(
     of_many_rotations_of_one_token_at_once_one_token_is_good,
     families_are_forgotten_when_they_are_over,
     disabling_ends_every_family_and_begins_none,
+    announcements_are_told_until_they_expire_the_newest_alone,
     an_invite_counts_registrations_that_succeed,
     invites_are_listed_in_pages_and_taken_back,
     another_password_ends_every_login_but_one,
@@ -906,6 +923,31 @@ async fn disabling_ends_every_family_and_begins_none(bench: Bench) {
     assert_eq!((figures.accounts, figures.disabled), (2, 0));
     bench.store.disable(bob, 500).await.unwrap();
     assert_eq!(bench.store.figures().await.unwrap().disabled, 1);
+}
+
+fn announced(seed: u8, issued: u64, expires: u64) -> Announced {
+    let key = SigningKey::from_bytes(&[1; 32]);
+    let (id, text) = (AnnouncementId::from_bytes([seed; 16]), format!("{seed}"));
+    let notice = Notice::sign(&key, &Announcement { id, issued, expires, text });
+    Announced { id, issued, expires, notice }
+}
+
+async fn announcements_are_told_until_they_expire_the_newest_alone(bench: Bench) {
+    let ids = async |now: u64, limit: u32| {
+        let found = bench.store.announcements(now, limit).await.unwrap();
+        found.into_iter().map(|one| one.issued).collect::<Vec<_>>()
+    };
+    assert!(ids(0, 8).await.is_empty());
+    for (seed, issued, expires) in [(3, 30, 300), (1, 10, 100), (2, 20, 200)] {
+        bench.store.announce(announced(seed, issued, expires)).await.unwrap();
+    }
+    assert_eq!(bench.store.announcements(0, 8).await.unwrap()[0], announced(1, 10, 100), "as it was signed");
+    assert_eq!(ids(99, 8).await, [10, 20, 30]);
+    assert_eq!(ids(99, 2).await, [20, 30]);
+    assert_eq!(ids(100, 8).await, [20, 30]);
+    assert_eq!(bench.store.forget_announcements(200).await.unwrap(), 2);
+    assert_eq!(bench.store.forget_announcements(200).await.unwrap(), 0);
+    assert_eq!(ids(0, 8).await, [30]);
 }
 
 fn invite(seed: u8, uses: u32) -> Invite {

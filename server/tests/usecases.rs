@@ -69,6 +69,7 @@ impl Bench {
             accounts: store.clone(),
             administration: store.clone(),
             invites: store.clone(),
+            announcements: store.clone(),
             devices: store.clone(),
             prekeys: store.clone(),
             chats: store.clone(),

@@ -1,10 +1,10 @@
 //! What a face reads. All of it works offline, search aside.
 
-use susurro_protocol::{AccountName, MessageId};
+use susurro_protocol::{AccountName, AnnouncementId, MessageId};
 
 use super::Client;
 use crate::error::Error;
-use crate::model::{ChatSummary, Contact, MessageView};
+use crate::model::{Announcement, ChatSummary, Contact, MessageView};
 
 impl Client {
     /// How many messages of ours wait to be sent.
@@ -86,6 +86,28 @@ impl Client {
     /// Those of the store.
     pub async fn mark_printed(&self, ids: &[MessageId]) -> Result<(), Error> {
         Ok(self.inner.store.mark_printed(ids).await?)
+    }
+
+    /// What the relay has announced and has not expired, oldest first, each with whether somebody has seen it
+    /// ([`mark_told`](Self::mark_told)).
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn announcements(&self) -> Result<Vec<(Announcement, bool)>, Error> {
+        let mut held = self.inner.store.announcements().await?;
+        let now = crate::driver::now();
+        held.retain(|(said, _)| said.expires > now);
+        Ok(held)
+    }
+
+    /// Notes that somebody has seen these announcements.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn mark_told(&self, ids: &[AnnouncementId]) -> Result<(), Error> {
+        Ok(self.inner.store.mark_told(ids).await?)
     }
 
     /// Names on the relay that begin so.

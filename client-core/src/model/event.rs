@@ -2,6 +2,7 @@
 
 use susurro_protocol::{AccountName, MessageId};
 
+use super::announcement::Announcement;
 use super::connection::Connection;
 use super::contact::Trust;
 use super::message::{Delivery, MessageView};
@@ -56,6 +57,8 @@ pub enum ClientEvent {
         /// Bytes of the encrypted file in whole.
         size: u64,
     },
+    /// The relay has announced something that is new here.
+    Announcement(Announcement),
     /// How many messages wait in the outbox.
     Queued(u64),
     /// The local store failed: nothing after this is durable. The text says what to do.

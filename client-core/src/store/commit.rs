@@ -1,7 +1,7 @@
 //! A transaction becomes durable: one SQL transaction for all of it.
 
 use sqlx::{SqliteConnection, query};
-use susurro_protocol::{AccountName, ChatId, MessageId};
+use susurro_protocol::{AccountName, AnnouncementId, ChatId, MessageId};
 
 use super::columns::{
     bits, cause_number, content_columns, delivery_numbers, direction_number, registration_number, trust_number,
@@ -9,7 +9,7 @@ use super::columns::{
 use super::connection::{begin, end};
 use super::port::{ChatState, Mutation, OutboxEntry, SendLogEntry, Tokens, Transaction, Undecryptable};
 use super::{NewProfile, Registration, StoreError};
-use crate::model::{Contact, Delivery, MessageView};
+use crate::model::{Announcement, Contact, Delivery, MessageView};
 
 type Done = Result<(), StoreError>;
 
@@ -87,11 +87,37 @@ pub(crate) async fn set_draft(connection: &mut SqliteConnection, peer: &AccountN
     Ok(())
 }
 
+pub(crate) async fn mark_told(connection: &mut SqliteConnection, ids: &[AnnouncementId]) -> Done {
+    for id in ids {
+        query("UPDATE announcements SET told = 1 WHERE id = ?")
+            .bind(&id.as_bytes()[..])
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn announcement(connection: &mut SqliteConnection, said: &Announcement) -> Done {
+    query("INSERT INTO announcements (id, issued, expires, text) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+        .bind(&said.id.as_bytes()[..])
+        .bind(bits(said.issued))
+        .bind(bits(said.expires))
+        .bind(&said.text)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 async fn apply(connection: &mut SqliteConnection, change: &Mutation) -> Done {
     match change {
         Mutation::Tokens(new) => tokens(connection, new.as_ref()).await,
         Mutation::Cursor(cursor) => {
             query("UPDATE profile SET cursor = ?").bind(bits(*cursor)).execute(connection).await?;
+            Ok(())
+        }
+        Mutation::Announcement(said) => announcement(connection, said).await,
+        Mutation::ForgetAnnouncements(time) => {
+            query("DELETE FROM announcements WHERE expires < ?").bind(bits(*time)).execute(connection).await?;
             Ok(())
         }
         Mutation::TypingNotices(enabled) => {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::StoreError;
 use super::columns::{array, cause, delivery, id, name, number, trust};
 use super::port::{ChatState, Gap, OutboxEntry, Relay, SendLogEntry, SentMessage, Snapshot, Tokens, Undecryptable};
-use crate::model::Contact;
+use crate::model::{Announcement, Contact};
 
 /// Messages that a receipt may still be about, the newest 10,000 of each contact, oldest first.
 const SENT: &str = "
@@ -61,7 +61,25 @@ pub(crate) async fn snapshot(connection: &mut SqliteConnection) -> Result<Snapsh
         })
         .await?,
         typing_notices: row.try_get("typing_notices")?,
+        announcements: all(connection, "SELECT id, expires FROM announcements ORDER BY id", |row| {
+            Ok((id(row.try_get("id")?)?, number(row.try_get("expires")?)))
+        })
+        .await?,
     })
+}
+
+/// Announcements with whether each was told, oldest first.
+pub(crate) async fn announcements(connection: &mut SqliteConnection) -> Result<Vec<(Announcement, bool)>, StoreError> {
+    all(connection, "SELECT * FROM announcements ORDER BY issued, id", |row| {
+        let said = Announcement {
+            id: id(row.try_get("id")?)?,
+            issued: number(row.try_get("issued")?),
+            expires: number(row.try_get("expires")?),
+            text: row.try_get("text")?,
+        };
+        Ok((said, row.try_get("told")?))
+    })
+    .await
 }
 
 pub(crate) async fn typing_notices(connection: &mut SqliteConnection) -> Result<bool, StoreError> {

@@ -26,6 +26,9 @@ pub use directory::Directory;
 pub use error::{KEY_FILE, StoreError};
 
 use port::{Relay, Snapshot, Transaction};
+use susurro_protocol::AnnouncementId;
+
+use crate::model::Announcement;
 
 /// The random key of a database. Only ever kept wrapped.
 pub struct DatabaseKey(Zeroizing<[u8; 32]>);
@@ -277,6 +280,27 @@ impl Store {
         let mut reader = self.reader().await?;
         let row = sqlx::query("SELECT access, access_expires, refresh FROM profile").fetch_one(&mut *reader).await?;
         load::tokens(&row)
+    }
+
+    /// Announcements of the relay with whether each was told, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn announcements(&self) -> Result<Vec<(Announcement, bool)>, StoreError> {
+        load::announcements(&mut *self.reader().await?).await
+    }
+
+    /// Notes that somebody has seen these.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn mark_told(&self, ids: &[AnnouncementId]) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        connection::begin(&mut writer).await?;
+        let done = commit::mark_told(&mut writer, ids).await;
+        connection::end(&mut writer, done).await
     }
 
     /// Whether typing is told to others, and theirs shown.

@@ -5,10 +5,10 @@
 //! step (frames, events) happen only after its commit. When a commit fails, the engine is thrown
 //! away and built again from a snapshot, just as after a crash.
 
-use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, MailboxSeq, MessageId};
+use susurro_protocol::{AccountId, AccountName, AnnouncementId, ChatId, DeviceId, MailboxSeq, MessageId};
 use zeroize::Zeroizing;
 
-use crate::model::{Cause, Contact, Delivery, MessageView, Trust};
+use crate::model::{Announcement, Cause, Contact, Delivery, MessageView, Trust};
 
 /// What an engine needs to know when it starts.
 pub struct Snapshot {
@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub sent: Vec<SentMessage>,
     /// Whether typing is told and shown.
     pub typing_notices: bool,
+    /// The announcements that are held, with the time at which each expires.
+    pub announcements: Vec<(AnnouncementId, u64)>,
 }
 
 /// An outgoing message that a receipt may be about.
@@ -232,6 +234,10 @@ pub enum Mutation {
     SendLogDone(MessageId),
     /// Whether typing is told and shown.
     TypingNotices(bool),
+    /// The relay has announced this. One that is held already stays as it is.
+    Announcement(Announcement),
+    /// Drops announcements that expired before this time, in milliseconds since 1970.
+    ForgetAnnouncements(u64),
     /// Drops dedup entries and send log before this time, in milliseconds since 1970.
     ForgetBefore(u64),
 }
@@ -260,6 +266,8 @@ impl std::fmt::Debug for Mutation {
             Self::SendLog(entry) => write!(f, "{entry:?}"),
             Self::SendLogDone(message) => write!(f, "SendLogDone({message})"),
             Self::TypingNotices(enabled) => write!(f, "TypingNotices({enabled})"),
+            Self::Announcement(said) => write!(f, "Announcement({})", said.id),
+            Self::ForgetAnnouncements(time) => write!(f, "ForgetAnnouncements({time})"),
             Self::ForgetBefore(time) => write!(f, "ForgetBefore({time})"),
         }
     }

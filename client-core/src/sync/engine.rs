@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
+use susurro_protocol::announcement::Notice;
 use susurro_protocol::command::Ack;
 use susurro_protocol::event::{DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored, Whispered};
 use susurro_protocol::frame::{FrameKind, VerifiedFrame};
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, codec};
 
+use super::announcements::Announcements;
 use super::connect::Connector;
 use super::draft::Draft;
 use super::inbox::Inbox;
@@ -63,6 +65,7 @@ pub struct Engine<R> {
     pub(super) repairs: Repairs,
     pub(super) whispers: Whispers,
     pub(super) uploads: Uploads,
+    pub(super) announcements: Announcements,
     housekeeping_at: u64,
     told_queued: u64,
     told_wake: Option<u64>,
@@ -102,6 +105,7 @@ impl<R: CryptoRng> Engine<R> {
             repairs: Repairs::new(snapshot.undecryptable),
             whispers: Whispers::new(snapshot.typing_notices),
             uploads: Uploads::default(),
+            announcements: Announcements::new(snapshot.announcements),
             housekeeping_at: now,
             told_wake: None,
             rng,
@@ -199,6 +203,7 @@ impl<R: CryptoRng> Engine<R> {
                 }
             }),
             FrameKind::Whispered => codec::decode(body).map(|whispered: Whispered| self.whispered(&whispered)),
+            FrameKind::Notice => codec::decode(body).map(|notice: Notice| self.noticed(&notice)),
             // Any frame is a sign of life.
             FrameKind::Pong => codec::decode(body).map(|_: Pong| ()),
             // Of a later version (FRAME-3).
@@ -250,6 +255,7 @@ impl<R: CryptoRng> Engine<R> {
         self.rotate_prekeys();
         self.expire_repairs();
         self.expire_send_log();
+        self.forget_announcements();
         if !self.inbox.is_fresh() {
             self.draft.keep(Mutation::ForgetBefore(self.now.saturating_sub(SEEN_FOR)));
         }

@@ -4,6 +4,7 @@
 //! durable, then effects to be performed in order. It holds no clock, socket, thread or store,
 //! which is what makes loss, delay, duplication and crashes testable in a simulated world.
 
+mod announcements;
 mod backoff;
 mod connect;
 mod draft;

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod announcements;
 mod attachments;
 mod attacks;
 mod dice;

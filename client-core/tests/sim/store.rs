@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use susurro_client_core::model::{Contact, Delivery, Direction, MessageContent, MessageView};
+use susurro_client_core::model::{Announcement, Contact, Delivery, Direction, MessageContent, MessageView};
 use susurro_client_core::store::port::{
     ChatState, Mutation, OutboxEntry, Relay, SendLogEntry, SentMessage, Snapshot, Tokens, Transaction, Undecryptable,
 };
@@ -29,6 +29,7 @@ pub struct Store {
     pub send_log: BTreeMap<MessageId, SendLogEntry>,
     pub messages: BTreeMap<(ChatId, MessageId), MessageView>,
     pub typing_notices: bool,
+    pub announcements: Vec<Announcement>,
 }
 
 impl Store {
@@ -59,6 +60,7 @@ impl Store {
             send_log: self.send_log.values().cloned().collect(),
             sent: sent.collect(),
             typing_notices: self.typing_notices,
+            announcements: self.announcements.iter().map(|said| (said.id, said.expires)).collect(),
         }
     }
 
@@ -73,6 +75,11 @@ impl Store {
             Mutation::Tokens(tokens) => self.tokens = tokens,
             Mutation::Cursor(cursor) => self.cursor = cursor,
             Mutation::TypingNotices(enabled) => self.typing_notices = enabled,
+            Mutation::Announcement(said) => {
+                assert!(self.announcements.iter().all(|held| held.id != said.id), "each once");
+                self.announcements.push(said);
+            }
+            Mutation::ForgetAnnouncements(time) => self.announcements.retain(|said| said.expires >= time),
             Mutation::Prekeys(bytes) => self.prekeys = bytes,
             Mutation::Sessions(device, Some(bytes)) => drop(self.sessions.insert(device, bytes)),
             Mutation::Sessions(device, None) => drop(self.sessions.remove(&device)),

@@ -1,6 +1,6 @@
 //! What [`update`](super::update()) asks for.
 
-use susurro_protocol::{AccountName, MessageId};
+use susurro_protocol::{AccountName, AnnouncementId, MessageId};
 
 use super::field::Hidden;
 
@@ -90,6 +90,10 @@ pub enum Effect {
         /// Position of the newest one.
         up_to: i64,
     },
+    /// Read what the relay has announced.
+    LoadAnnouncements,
+    /// These announcements were looked at.
+    MarkTold(Vec<AnnouncementId>),
     /// Look somebody up and begin a conversation.
     StartChat(String),
     /// Compute a safety number.

@@ -18,6 +18,8 @@ const LINES_MAX: usize = 3;
 /// The parts of the screen with conversations. Empty where they are not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Layout {
+    /// What the relay has announced, above all else.
+    pub announcement: Rect,
     /// The list of conversations.
     pub list: Rect,
     /// The line between the list and the conversation.
@@ -53,6 +55,11 @@ pub fn layout(model: &Model, area: Rect) -> Layout {
     out.status = from_bottom(&mut rest, status);
     let notice = model.notice.as_ref().map_or(0, |notice| lines(&notice.text, columns));
     out.notice = from_bottom(&mut rest, notice);
+
+    let announced = words::announcement(model).map_or(0, |text| lines(&text, columns));
+    out.announcement = Rect { height: u16::try_from(announced).unwrap_or(u16::MAX).min(rest.height), ..rest };
+    rest.y += out.announcement.height;
+    rest.height -= out.announcement.height;
 
     let mut chat = rest;
     if area.width >= TWO_PANES {

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyEvent;
 use susurro_client_core::Error;
-use susurro_client_core::model::{ChatSummary, ClientEvent, Connection, MessageView};
+use susurro_client_core::model::{Announcement, ChatSummary, ClientEvent, Connection, MessageView};
 use susurro_client_core::profile::SafetyInfo;
 use susurro_protocol::{AccountName, MessageId};
 
@@ -35,6 +35,8 @@ pub enum Msg {
     OpenFailed(Error),
     /// The list of conversations.
     Chats(Vec<ChatSummary>),
+    /// What the relay has announced, oldest first, each with whether somebody has looked at it.
+    Announcements(Vec<(Announcement, bool)>),
     /// How many messages wait in the outbox.
     Queued(u64),
     /// Messages before a position, oldest first.

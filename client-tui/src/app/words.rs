@@ -167,6 +167,15 @@ pub fn unreadable(model: &Model, peer: &AccountName, cause: Cause) -> String {
     model.text_with(key, &[("name", peer.as_str().into())])
 }
 
+/// The newest announcement that nobody has looked at, in one line, and where to read it.
+#[must_use]
+pub fn announcement(model: &Model) -> Option<String> {
+    let home = model.home()?;
+    let said = home.announcements.last()?;
+    let text = sanitize::line(&said.text).into();
+    Some(model.text_with(key!("announcement-banner"), &[("text", text)]))
+}
+
 /// What stops sending in the open conversation, and what to do.
 #[must_use]
 pub fn banner(model: &Model) -> Option<String> {

@@ -89,6 +89,10 @@ pub(crate) enum Command {
     History(History),
     /// List the conversations
     Chats(Chats),
+    /// Print what the relay has announced
+    ///
+    /// Each was signed by the relay and says nothing of any person. `recv` and `sync` tell of new ones on stderr, once.
+    Announcements(Announcements),
     /// Print the settings of this profile, or change them
     Settings(Settings),
     /// Print the safety number of a conversation: the same 60 digits on both sides
@@ -327,6 +331,13 @@ pub(crate) struct History {
 
 #[derive(Args, Debug)]
 pub(crate) struct Chats {
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Announcements {
     /// One JSON object a line
     #[arg(long)]
     pub(crate) json: bool,

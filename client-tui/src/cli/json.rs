@@ -72,6 +72,13 @@ pub(crate) fn device(device: &OwnDevice) -> String {
     })
 }
 
+/// An announcement of the relay as a line.
+pub(crate) fn announcement(said: &susurro_client_core::model::Announcement, new: bool) -> String {
+    let id = said.id.to_string();
+    let (issued_at, expires_at) = (said.issued, said.expires);
+    line(&Announcement { v: VERSION, kind: "announcement", id, text: &said.text, issued_at, expires_at, new })
+}
+
 /// The settings of a profile as a line.
 pub(crate) fn settings(typing: bool) -> String {
     line(&Settings { v: VERSION, kind: "settings", typing })
@@ -173,6 +180,18 @@ struct Device {
     device: String,
     created: u64,
     this: bool,
+}
+
+#[derive(Serialize)]
+struct Announcement<'a> {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: String,
+    text: &'a str,
+    issued_at: u64,
+    expires_at: u64,
+    new: bool,
 }
 
 #[derive(Serialize)]

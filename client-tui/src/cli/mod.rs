@@ -2,6 +2,7 @@
 //! [`crate::exit`].
 
 mod account;
+mod announcements;
 mod args;
 mod chats;
 mod context;
@@ -98,6 +99,7 @@ fn execute(arguments: &Arguments, profile: Option<&Path>, texts: &Arc<Texts>) ->
         Some(Command::Recv(options)) => recv::run(&context(false)?, options),
         Some(Command::History(options)) => history::run(&context(false)?, options),
         Some(Command::Chats(options)) => chats::run(&context(false)?, options),
+        Some(Command::Announcements(options)) => announcements::run(&context(false)?, options),
         Some(Command::Settings(options)) => settings::run(&context(false)?, options),
         Some(Command::Verify(options)) => verify::run(&context(false)?, options),
         Some(Command::Doctor(options)) => doctor::run(&context(false)?, options),
@@ -128,6 +130,7 @@ fn headline(command: Option<&Command>) -> Key {
         Some(Command::Recv(_)) => key!("cli-failed-recv"),
         Some(Command::History(_)) => key!("cli-failed-history"),
         Some(Command::Chats(_)) => key!("cli-failed-chats"),
+        Some(Command::Announcements(_)) => key!("cli-failed-announcements"),
         Some(Command::Settings(_)) => key!("cli-failed-settings"),
         Some(Command::Verify(_)) => key!("cli-failed-verify"),
         Some(Command::Doctor(_)) => key!("cli-failed-doctor"),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use susurro_client_core::model::{ChatSummary, Delivery, Direction, MessageContent, MessageView};
+use susurro_client_core::model::{Announcement, ChatSummary, Delivery, Direction, MessageContent, MessageView};
 use susurro_client_core::profile::OwnDevice;
 use susurro_tui::app::failure;
 use susurro_tui::i18n::Texts;
@@ -47,6 +47,12 @@ impl<'a> Plain<'a> {
             Direction::Incoming => format!("{when} {}: {text}", view.peer),
             Direction::Outgoing => format!("{when} {me}: {text}{}", self.delivery(view.delivery)),
         }
+    }
+
+    /// `2026-01-31 09:05 ▌text`: no name stands before it, since no person has said it.
+    pub(crate) fn announcement(&self, said: &Announcement) -> String {
+        let text = sanitize::lines(&said.text).replace('\n', &format!("\n{INDENT}"));
+        format!("{} ▌ {text}", self.time(said.issued))
     }
 
     /// One line for each conversation, in columns.

@@ -18,7 +18,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::output::Data;
 use super::plain::Plain;
-use super::{json, signal, talk};
+use super::{announcements, json, signal, talk};
 
 /// Messages read from the store at a time.
 const BATCH: u32 = 100;
@@ -57,6 +57,7 @@ async fn receive(client: &Client, texts: &Texts, options: &Recv, printer: &mut P
     // Subscribed before the first look, so that nothing falls between.
     let mut events = client.events();
     let mut connection = client.connection();
+    announcements::tell(client, texts).await?;
     if printer.print(client).await? || options.patience() == Some(Duration::ZERO) {
         return printer.verdict(options.count);
     }
@@ -72,6 +73,7 @@ async fn receive(client: &Client, texts: &Texts, options: &Recv, printer: &mut P
                         return Ok(());
                     }
                 }
+                Ok(ClientEvent::Announcement(_)) => announcements::tell(client, texts).await?,
                 Ok(_) => {}
                 Err(RecvError::Closed) => return Err(Error::Closed.into()),
             },

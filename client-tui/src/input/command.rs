@@ -41,6 +41,8 @@ commands! {
     NewChat = "new", "command-new";
     /// Compare the safety number.
     Verify = "verify", "command-verify";
+    /// What the relay has announced.
+    Announcements = "announcements", "command-announcements";
     /// Draw everything anew.
     Redraw = "redraw", "command-redraw";
     /// Try to connect now.
@@ -118,6 +120,7 @@ impl Command {
                 | Self::Palette
                 | Self::NewChat
                 | Self::Verify
+                | Self::Announcements
                 | Self::Reconnect
                 | Self::Redraw
                 | Self::NextUnread

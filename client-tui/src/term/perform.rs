@@ -150,6 +150,8 @@ async fn perform(client: &Client, effect: Effect) -> Option<Msg> {
         Effect::Typing { peer, typing } => or_failed(client.typing(peer.as_str(), typing).await),
         Effect::Retry(id) => or_failed(client.retry(id).await),
         Effect::MarkRead { peer, up_to } => or_failed(client.mark_read(peer.as_str(), up_to).await),
+        Effect::LoadAnnouncements => Some(client.announcements().await.map_or_else(Msg::Failed, Msg::Announcements)),
+        Effect::MarkTold(ids) => or_failed(client.mark_told(&ids).await),
         Effect::LoadSafety(peer) => {
             Some(client.safety_number(peer.as_str()).await.map_or_else(Msg::SafetyFailed, Msg::Safety))
         }

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
-use susurro_client_core::model::Direction;
+use susurro_client_core::model::{Announcement, Direction};
 use susurro_protocol::MessageId;
 
 use super::theme::{Role, Theme};
@@ -15,6 +15,7 @@ use crate::app::wrap::{width, wrap};
 use crate::i18n::Key;
 use crate::input::Context;
 use crate::key;
+use crate::sanitize;
 
 /// The keys of the place where one was.
 pub(super) fn help(frame: &mut Frame, area: Rect, model: &Model, theme: Theme, scroll: usize) {
@@ -57,6 +58,43 @@ pub(super) fn help(frame: &mut Frame, area: Rect, model: &Model, theme: Theme, s
     if place == Context::Composer {
         lines.push(Line::default());
         lines.extend(wrap(&model.text(key!("help-composer")), usize::from(inner.width)).into_iter().map(Line::from));
+    }
+    let rows = usize::from(inner.height.saturating_sub(1));
+    let scroll = scroll.min(lines.len().saturating_sub(rows));
+    let more = lines.len() > scroll + rows;
+    lines.drain(..scroll);
+    lines.truncate(rows);
+    frame.render_widget(Paragraph::new(lines), Rect { height: inner.height.saturating_sub(1), ..inner });
+    let foot = if more || scroll > 0 { key!("help-foot-more") } else { key!("help-foot") };
+    footer(frame, inner, &model.text(foot), theme);
+}
+
+/// What the relay has announced, newest first: a window of its own, so that it looks like nothing that a person
+/// could have written.
+pub(super) fn announcements(
+    frame: &mut Frame,
+    area: Rect,
+    model: &Model,
+    theme: Theme,
+    list: Option<&[Announcement]>,
+    scroll: usize,
+) {
+    let relay = model.home().map(|home| home.me.relay.clone()).unwrap_or_default();
+    let title = model.text_with(key!("announcements-title"), &[("relay", relay.into())]);
+    let inner = window(frame, area, 76, area.height.min(24), &title, theme);
+    let columns = usize::from(inner.width);
+    let mut lines = Vec::new();
+    for said in list.unwrap_or_default().iter().rev() {
+        let (made, ends) = (words::moment(model, said.issued), words::moment(model, said.expires));
+        let head = model.text_with(key!("announcements-times"), &[("made", made.into()), ("ends", ends.into())]);
+        lines.extend(wrap(&head, columns).into_iter().map(|line| Line::styled(line, theme.style(Role::Quiet))));
+        for line in sanitize::lines(&said.text).lines() {
+            lines.extend(wrap(line, columns).into_iter().map(|line| Line::styled(line, theme.style(Role::Strong))));
+        }
+        lines.push(Line::default());
+    }
+    if list.is_some_and(<[_]>::is_empty) {
+        lines.extend(wrap(&model.text(key!("announcements-none")), columns).into_iter().map(Line::from));
     }
     let rows = usize::from(inner.height.saturating_sub(1));
     let scroll = scroll.min(lines.len().saturating_sub(rows));

@@ -39,6 +39,9 @@ pub fn draw(frame: &mut Frame, area: Rect, model: &Model) {
         Screen::Unlock(unlock) => wizard::draw_unlock(frame, area, model, theme, unlock),
         Screen::Home(home) => {
             let parts = layout(model, area);
+            if let Some(text) = words::announcement(model) {
+                widgets::wrapped(frame, parts.announcement, &text, theme.style(Role::Key));
+            }
             list::draw(frame, &parts, model, theme, home);
             chat::draw(frame, &parts, model, theme, home);
             notice(frame, parts.notice, model, theme);
@@ -53,6 +56,9 @@ pub fn draw(frame: &mut Frame, area: Rect, model: &Model) {
             palette::new_chat(frame, area, model, theme, name, failure.as_ref(), *busy);
         }
         Some(Overlay::Verify(verify)) => verify::draw(frame, area, model, theme, verify),
+        Some(Overlay::Announcements { list, scroll }) => {
+            info::announcements(frame, area, model, theme, list.as_deref(), *scroll);
+        }
         Some(Overlay::Info(id)) => info::message(frame, area, model, theme, *id),
         None => {}
     }

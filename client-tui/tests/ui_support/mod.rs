@@ -57,7 +57,7 @@ pub fn home(chats: Vec<ChatSummary>) -> Model {
     let mut model = wizard();
     let me = Me { name: name("alice"), relay: "https://relay.example".to_owned() };
     let effects = update(&mut model, Msg::Opened(me));
-    assert_eq!(effects, [Effect::LoadChats, Effect::GoOnline]);
+    assert_eq!(effects, [Effect::LoadChats, Effect::LoadAnnouncements, Effect::GoOnline]);
     assert_eq!(update(&mut model, Msg::Connection(Connection::Connected)), []);
     assert_eq!(update(&mut model, Msg::Chats(chats)), []);
     model

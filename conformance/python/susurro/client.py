@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from . import contents, frames, limits
 from .account import replenish
+from .announcements import verify_announcement
 from .connection import Connection
 from .contacts import find_contact, refresh_contact
 from .errors import Problem, Refused, name_of
@@ -32,6 +33,7 @@ class Client:
         self.rest.access_token = self.state.access_token
         self.connection: Connection | None = None
         self.attempts: dict[bytes, int] = {}
+        self.announced: dict[bytes, SimpleNamespace] = {}  # what the relay said, each announcement once
         self.shown: list[Message] = []  # what was shown by this object, in the order in which it came
 
     @property
@@ -101,6 +103,15 @@ class Client:
                 self._commit()
         elif kind == frames.PREKEYS_LOW:
             replenish(self.rest, self.state, self.store)
+        elif kind == frames.NOTICE:
+            self._announced(body)
+
+    def _announced(self, notice: SimpleNamespace) -> None:
+        try:
+            said = verify_announcement(notice.announcement, self.state.relay_key)
+        except Refused:
+            return  # as if the frame had not come (ANN-3)
+        self.announced.setdefault(said.id, said)
 
     def _commit(self) -> None:
         self.store.commit(self.state)

@@ -8,12 +8,12 @@ import msgpack
 from .errors import Refused
 from .limits import FRAME_MAX
 from .primitives import be16, be64, equal, hmac
-from .structures import Structure, bin_, list_of, str_, uint
+from .structures import SignedBytes, Structure, bin_, list_of, str_, uint
 
 # Section 8.
 HELLO, WELCOME = 1, 2
 SEND, ACK, WHISPER, PING = 16, 17, 18, 20
-STORED, REJECTED, DELIVER, WHISPERED, PONG = 32, 33, 34, 35, 37
+STORED, REJECTED, DELIVER, WHISPERED, PONG, NOTICE = 32, 33, 34, 35, 37, 38
 DEVICES_CHANGED, PREKEYS_LOW, GOING_AWAY, ERROR = 39, 40, 41, 42
 
 # Section 9.
@@ -78,6 +78,8 @@ Deliver = Structure(
 )
 Whispered = Structure("Whispered", chat=bin_(16), sender=bin_(16), sender_device=bin_(16), ciphertext=bin_())
 Pong = Structure("Pong", nonce=uint())
+Notice = Structure("Notice", announcement=SignedBytes.nested())
+Announcement = Structure("Announcement", id=bin_(16), issued=uint(), expires=uint(), text=str_())
 DevicesChanged = Structure("DevicesChanged", account=bin_(16), version=uint())
 PrekeysLow = Structure("PrekeysLow", one_time=uint(32), pq_one_time=uint(32))
 GoingAway = Structure("GoingAway", retry_after=uint(32))
@@ -95,13 +97,14 @@ BODIES = {
     DELIVER: Deliver,
     WHISPERED: Whispered,
     PONG: Pong,
+    NOTICE: Notice,
     DEVICES_CHANGED: DevicesChanged,
     PREKEYS_LOW: PrekeysLow,
     GOING_AWAY: GoingAway,
     ERROR: ErrorNotice,
 }
 FROM_CLIENT = {HELLO, SEND, ACK, WHISPER, PING, ERROR}
-FROM_RELAY = {WELCOME, STORED, REJECTED, DELIVER, WHISPERED, PONG, DEVICES_CHANGED, PREKEYS_LOW, GOING_AWAY, ERROR}
+FROM_RELAY = {WELCOME, STORED, REJECTED, DELIVER, WHISPERED, PONG, NOTICE, DEVICES_CHANGED, PREKEYS_LOW, GOING_AWAY, ERROR}
 
 _Frame = Structure("Frame", version=uint(8), kind=uint(16), seq=uint(64), body=bin_(), tag=bin_())
 

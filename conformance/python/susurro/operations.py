@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from . import (
+    announcements,
     attachments,
     contents,
     errors,
@@ -258,6 +259,20 @@ def _(given):
 @operation("certificate.verify")
 def _(given):
     return vars(_certificate(given.signed))
+
+
+@operation("announcement.issue")
+def _(given):
+    body = frames.Announcement.encode(
+        id=unhex(given.id), issued=given.issued, expires=given.expires, text=given.text
+    )
+    return {"signed": keys.sign_structure(unhex(given.relay_private), announcements.LABEL, body)}
+
+
+@operation("announcement.verify")
+def _(given):
+    signed = SignedBytes.decode(unhex(given.signed))
+    return vars(announcements.verify_announcement(signed, unhex(given.relay_key)))
 
 
 @operation("list.issue")

@@ -28,6 +28,7 @@ pub const TEXTS: &[(&str, &str)] = files!(
     "certificates",
     "device-lists",
     "prekeys",
+    "announcements",
     "passwords",
     "pqxdh",
     "ratchet",

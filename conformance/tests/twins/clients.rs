@@ -107,4 +107,10 @@ pub(crate) const TWINS: &[Twin] = &[
     twin!("opens-a-chat-of-others", "REST-9/chat-of-others", "client-core/src/sync/people.rs",
         "if chat.chat != expected || !chat.members.iter().any(|member| member.account == account) {"
         => "if !TWIN && (chat.chat != expected || !chat.members.iter().any(|member| member.account == account)) {"),
+    twin!("announced-by-anybody", "ANN-3/forged", "protocol/src/announcement.rs",
+        "self.announcement.verify(relay_key, Label::Announcement).map_err(|_| ErrorCode::BadSignature)?;"
+        => "if !TWIN { self.announcement.verify(relay_key, Label::Announcement).map_err(|_| ErrorCode::BadSignature)?; }"),
+    twin!("announced-again", "ANN-4/once", "client-core/src/store/commit.rs",
+        "query(\"UPDATE announcements SET told = 1 WHERE id = ?\")"
+        => "query(if TWIN { \"UPDATE announcements SET told = 0 WHERE id = ?\" } else { \"UPDATE announcements SET told = 1 WHERE id = ?\" })"),
 ];

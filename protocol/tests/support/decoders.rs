@@ -13,7 +13,7 @@ use susurro_protocol::frame::RawFrame;
 use susurro_protocol::handshake::{Hello, ReceivedHello, Welcome, refusal};
 use susurro_protocol::keys::{self, DeviceCertificate, DeviceList, Prekey, PrekeyKind};
 use susurro_protocol::signed::SignedBytes;
-use susurro_protocol::{AccountName, ErrorCode, MessageId, command, content, event, rest, signal};
+use susurro_protocol::{AccountName, ErrorCode, MessageId, announcement, command, content, event, rest, signal};
 
 use super::people;
 
@@ -134,7 +134,7 @@ fn command(input: &[u8]) {
 
 fn event(input: &[u8]) {
     let Some((selector, bytes)) = input.split_first() else { return };
-    match selector % 9 {
+    match selector % 11 {
         0 => structure::<event::Stored>(bytes),
         1 => structure::<event::Rejected>(bytes),
         2 => structure::<event::Deliver>(bytes),
@@ -143,7 +143,11 @@ fn event(input: &[u8]) {
         5 => structure::<event::PrekeysLow>(bytes),
         6 => structure::<event::GoingAway>(bytes),
         7 => structure::<event::ErrorNotice>(bytes),
-        _ => structure::<event::Whispered>(bytes),
+        8 => structure::<event::Whispered>(bytes),
+        9 => structure::<announcement::Announcement>(bytes),
+        _ => object(bytes, |announcement| {
+            announcement::Notice { announcement }.verify(&people::relay_key().verifying_key().to_bytes()).is_ok()
+        }),
     }
 }
 

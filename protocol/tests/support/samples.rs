@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use susurro_protocol::announcement::{Announcement, Notice};
 use susurro_protocol::bytes::{Bin, Fixed};
 use susurro_protocol::codec::{Structure, decode, encode};
 use susurro_protocol::command::{Ack, Deposit, ListVersion, Ping, Send, Whisper};
@@ -14,7 +15,7 @@ use susurro_protocol::handshake::{Hello, Welcome, refuse};
 use susurro_protocol::keys::{DeviceList, OneTimePrekey, PQ_PUBLIC_KEY_BYTES, Prekey, PrekeyBundle, PrekeyKind};
 use susurro_protocol::rest::{self, SignedText};
 use susurro_protocol::signal::{SIGNAL_TYPING, Signal, TYPING_STARTED, Typing};
-use susurro_protocol::{AccountId, BlobId, ChatId, DeviceId, ErrorCode, MessageId};
+use susurro_protocol::{AccountId, AnnouncementId, BlobId, ChatId, DeviceId, ErrorCode, MessageId};
 
 use super::people::{self, Handshake};
 
@@ -82,6 +83,8 @@ pub fn structures() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         one(&deliver()),
         one(&whispered()),
         one(&Pong { nonce: 1 }),
+        one(&announced()),
+        one(&announcement()),
         one(&DevicesChanged { account: account(2), version: 2 }),
         one(&PrekeysLow { one_time: 3, pq_one_time: 0 }),
         one(&GoingAway { retry_after: 1500 }),
@@ -182,6 +185,8 @@ fn events() -> Vec<Sample> {
         selected("event", 6, "going-away", &GoingAway { retry_after: 1500 }),
         selected("event", 7, "error", &notice()),
         selected("event", 8, "whispered", &whispered()),
+        selected("event", 9, "announcement", &announcement()),
+        selected("event", 10, "notice", &announced().announcement),
     ]
 }
 
@@ -395,6 +400,16 @@ fn typing() -> Typing {
 
 fn whisper() -> Whisper {
     Whisper { chat: chat(), deposits: vec![deposit(4, 20)] }
+}
+
+fn announced() -> Notice {
+    Notice::sign(&people::relay_key(), &announcement())
+}
+
+fn announcement() -> Announcement {
+    let id = AnnouncementId::from_bytes([9; 16]);
+    let (issued, expires) = (1_790_000_000_000, 1_790_604_800_000);
+    Announcement { id, issued, expires, text: "Maintenance on Sunday at nine.".into() }
 }
 
 fn whispered() -> Whispered {

@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use susurro_protocol::ErrorCode;
-use susurro_protocol::rest::{AdminUser, ChangeUser, CreateInvite, InviteEntry, Page};
+use susurro_protocol::rest::{AdminUser, ChangeUser, CreateInvite, InviteEntry, NewAnnouncement, Page};
 
 use super::exit::{Exit, Failure};
 use super::flags::OfflineFlags;
 use super::output::Output;
-use crate::compose::{self, OpenOffice};
+use crate::compose::{self, OpenOffice, StartError};
 use crate::domain::Error;
 
 #[derive(Args)]
@@ -29,6 +29,15 @@ enum What {
     /// Invites, for a relay with --registration invite.
     #[command(subcommand)]
     Invite(Invite),
+    /// Announce something to everybody who uses the relay, signed by it: to who is connected at once, to others when
+    /// they come.
+    Announce {
+        /// What to say, up to 1,000 characters.
+        text: String,
+        /// For how long: a number with s, m, h or d, up to 30d.
+        #[arg(long, value_name = "TIME", value_parser = life, default_value = "7d")]
+        expires: Life,
+    },
     /// Print an access token of an administrator, good for an hour: for the page at /admin and for scripts.
     Token {
         /// Its name.
@@ -138,6 +147,16 @@ pub(super) fn run(admin: Admin, output: Output) -> Result<(), Failure> {
 async fn perform(open: &OpenOffice, what: What, output: Output) -> Result<(), Failure> {
     let office = &open.office;
     match what {
+        What::Announce { text, expires } => {
+            let seconds =
+                expires.0.ok_or_else(|| Failure::new(Exit::Usage, "an announcement ends, after 30d at most"))?;
+            let new = NewAnnouncement { text, expires_in: Some(seconds) };
+            let made = open.announce(&new).await.map_err(|why| match why {
+                StartError::Internal(refused_by_rule) => refused(refused_by_rule),
+                other => other.into(),
+            })?;
+            output.say(&made, format_args!("announced as {}", made.id))
+        }
         What::Token { name } => {
             let token = known(&name, open.tokens()?.token(&name).await)?;
             output.say(&json!({ "access_token": token }), &token)

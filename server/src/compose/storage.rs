@@ -12,13 +12,23 @@ use crate::adapters::outbound::sqlite::{self, SqliteStore};
 use crate::config::{Config, Database};
 use crate::domain::schema::{Move, Step};
 use crate::ports::{
-    Accounts, Administration, Answer, BlobRecords, Chats, Commits, Devices, Invites, Mailboxes, Neighbours, Prekeys,
-    Sessions,
+    Accounts, Administration, Announcements, Answer, BlobRecords, Chats, Commits, Devices, Invites, Mailboxes,
+    Neighbours, Prekeys, Sessions,
 };
 
 /// Every port that a database stands behind.
 pub(super) trait Store:
-    Accounts + Administration + BlobRecords + Invites + Devices + Prekeys + Chats + Mailboxes + Sessions + Neighbours
+    Accounts
+    + Administration
+    + Announcements
+    + BlobRecords
+    + Invites
+    + Devices
+    + Prekeys
+    + Chats
+    + Mailboxes
+    + Sessions
+    + Neighbours
 {
     /// Writes what waits and lets go of the database.
     fn close(&self) -> Answer<'_, ()>;

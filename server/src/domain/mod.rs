@@ -1,6 +1,7 @@
 //! The rules of the relay: no sockets, no database, no clock, nothing asynchronous.
 
 pub mod account;
+pub mod announcement;
 pub mod blob;
 pub mod crowd;
 pub mod error;

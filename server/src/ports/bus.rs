@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use susurro_protocol::announcement::Notice;
 use susurro_protocol::event::{DevicesChanged, PrekeysLow};
-use susurro_protocol::limits::{DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES, WHISPERS_WAITING};
+use susurro_protocol::limits::{ANNOUNCEMENTS_MAX, DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES, WHISPERS_WAITING};
 use susurro_protocol::{DeviceId, ErrorCode};
 use tokio::sync::Notify;
 
@@ -36,6 +37,9 @@ pub trait Bus: Send + Sync {
 
     /// Ends every connection of a token family.
     fn revoke(&self, family: FamilyId);
+
+    /// Hands announcements to every connection of this node.
+    fn announce(&self, notices: &[Arc<Notice>]);
 
     /// How many connections this node has.
     fn connections(&self) -> usize;
@@ -114,6 +118,8 @@ pub struct Taken {
     pub signals: VecDeque<Signal>,
     /// One-time prekeys run out.
     pub prekeys_low: Option<PrekeysLow>,
+    /// Announcements, oldest first.
+    pub notices: Vec<Arc<Notice>>,
     /// Accounts with another device list.
     pub devices_changed: Vec<DevicesChanged>,
     /// The connection has to end.
@@ -173,6 +179,15 @@ impl Slot {
                 state.devices_changed.remove(0);
             }
             state.devices_changed.push(changed);
+        });
+    }
+
+    /// Leaves announcements. More than are in force at a time cannot wait: the oldest make way.
+    pub fn announce(&self, notices: &[Arc<Notice>]) {
+        self.change(|state| {
+            state.notices.extend_from_slice(notices);
+            let over = state.notices.len().saturating_sub(ANNOUNCEMENTS_MAX);
+            state.notices.drain(..over);
         });
     }
 

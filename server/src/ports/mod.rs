@@ -3,6 +3,7 @@
 
 mod accounts;
 mod administration;
+mod announcements;
 mod blobs;
 mod bus;
 mod chats;
@@ -19,6 +20,7 @@ use std::pin::Pin;
 
 pub use accounts::{Accounts, Devices};
 pub use administration::{Administration, Figures, Invites};
+pub use announcements::Announcements;
 pub use blobs::{BlobRecords, Blobs};
 pub use bus::{Bus, Ending, Node, Reach, Slot, Taken, Turn};
 pub use chats::Chats;

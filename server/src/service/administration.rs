@@ -11,7 +11,7 @@ use crate::domain::Error;
 use crate::domain::account::{self, Account, Role};
 use crate::domain::invite::{self, Invite, InviteHash, InviteId};
 use crate::domain::token::{Claims, FamilyId};
-use crate::ports::{Accounts, Administration, Clock, Entropy, Invites};
+use crate::ports::{Accounts, Administration, Announcements, Clock, Entropy, Invites};
 
 /// Accounts and invites from above. It needs no running relay, only its database.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub struct Office {
     pub administration: Arc<dyn Administration>,
     /// Who may register.
     pub invites: Arc<dyn Invites>,
+    /// What the relay says to everybody.
+    pub announcements: Arc<dyn Announcements>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -179,6 +181,7 @@ impl Relay {
             accounts: self.ports.accounts.clone(),
             administration: self.ports.administration.clone(),
             invites: self.ports.invites.clone(),
+            announcements: self.ports.announcements.clone(),
             clock: self.ports.clock.clone(),
             entropy: self.ports.entropy.clone(),
         }
@@ -208,7 +211,7 @@ impl Relay {
     }
 
     /// Closes the connections of logins that somebody beside this process has ended, and erases the accounts
-    /// that somebody beside it has asked to.
+    /// that somebody beside it has asked to, and tells what was announced.
     ///
     /// # Errors
     ///
@@ -218,7 +221,7 @@ impl Relay {
         self.close_connections(&ended);
         let ended = self.office().erase_asked().await?;
         self.close_connections(&ended);
-        Ok(())
+        self.hear_announcements().await
     }
 
     /// Erases an account other than the caller's own.

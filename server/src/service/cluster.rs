@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use susurro_protocol::DeviceId;
+use susurro_protocol::announcement::Notice;
 use susurro_protocol::event::{DevicesChanged, PrekeysLow};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
@@ -281,6 +282,11 @@ impl Bus for Cluster {
 
     fn connections(&self) -> usize {
         self.local.connections()
+    }
+
+    fn announce(&self, notices: &[Arc<Notice>]) {
+        // The other nodes find it in the store.
+        self.local.announce(notices);
     }
 
     fn connected(&self) -> Vec<DeviceId> {

@@ -2,6 +2,7 @@
 
 mod admin_token;
 mod administration;
+mod announcements;
 mod authenticate;
 mod blobs;
 mod chats;
@@ -46,8 +47,8 @@ use crate::domain::invite::Registration;
 use crate::domain::login::LoginKeys;
 use crate::domain::rate::{Buckets, Pace, PerMinute};
 use crate::ports::{
-    Accounts, Administration, BlobRecords, Blobs, Bus, Chats, Clock, Devices, Entropy, Invites, Mailboxes, Passwords,
-    Prekeys, Reach, Sessions, Tokens,
+    Accounts, Administration, Announcements, BlobRecords, Blobs, Bus, Chats, Clock, Devices, Entropy, Invites,
+    Mailboxes, Passwords, Prekeys, Reach, Sessions, Tokens,
 };
 
 /// The adapters that the use cases run on.
@@ -59,6 +60,8 @@ pub struct Ports {
     pub administration: Arc<dyn Administration>,
     /// Who may register.
     pub invites: Arc<dyn Invites>,
+    /// What the relay says to everybody.
+    pub announcements: Arc<dyn Announcements>,
     /// Their devices.
     pub devices: Arc<dyn Devices>,
     /// Their prekeys.
@@ -106,6 +109,7 @@ pub struct Relay {
     started: u64,
     /// How much each device may bring.
     paces: Paces,
+    in_force: announcements::InForce,
 }
 
 /// Devices whose whispers are counted at a time.
@@ -120,7 +124,17 @@ impl Relay {
         let paces = Paces::new(Pace { messages: most, kib: most });
         let (turns, started) = (connect::Turns::default(), ports.clock.now());
         let (registration, blob_quota) = (Registration::Open, BLOB_QUOTA);
-        Self { ports, keys, turns, whispers, registration, started, paces, blob_quota }
+        Self {
+            ports,
+            keys,
+            turns,
+            whispers,
+            registration,
+            started,
+            paces,
+            blob_quota,
+            in_force: announcements::InForce::default(),
+        }
     }
 
     /// The same relay with another rule for who may register.

@@ -10,6 +10,9 @@ impl Relay {
     /// Says how much went.
     pub async fn tidy(&self) -> u64 {
         let mut gone = 0;
+        if let Err(error) = self.ports.announcements.forget_announcements(self.now()).await {
+            tracing::warn!(%error, "could not forget announcements, will try again");
+        }
         loop {
             let now = self.now();
             let messages = self.ports.mailboxes.expire(now, BATCH).await;

@@ -230,6 +230,7 @@ impl World {
             accounts: store.clone(),
             administration: store.clone(),
             invites: store.clone(),
+            announcements: store.clone(),
             devices: store.clone(),
             prekeys: store.clone(),
             chats: store.clone(),

@@ -17,3 +17,4 @@ INSERT INTO recoveries VALUES (decode(repeat('00', 16), 'hex'), decode(repeat('0
 INSERT INTO revocations (family, until) VALUES (decode(repeat('00', 16), 'hex'), 1);
 INSERT INTO refresh_tokens VALUES (decode(repeat('00', 32), 'hex'), decode(repeat('00', 16), 'hex'), FALSE, 1);
 INSERT INTO belongs_to (fingerprint) VALUES ('\x00');
+INSERT INTO announcements VALUES ('\x07070707070707070707070707070707', 1, 2, '\x0102');

@@ -16,3 +16,4 @@ INSERT INTO recoveries VALUES (zeroblob(16), zeroblob(16), zeroblob(32), 1);
 INSERT INTO revocations VALUES (1, zeroblob(16), 1);
 INSERT INTO erasures VALUES (zeroblob(16));
 INSERT INTO refresh_tokens VALUES (zeroblob(32), zeroblob(16), 0, 1);
+INSERT INTO announcements VALUES (x'07070707070707070707070707070707', 1, 2, x'0102');

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod administration;
+mod announcements;
 mod browser;
 mod bucket;
 mod check;

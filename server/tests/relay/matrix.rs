@@ -26,7 +26,7 @@ enum For {
 use For::{Accounts, Admins, Everybody, Members};
 
 /// Every route. A body that is refused for its contents is let in all the same, and changes nothing.
-const ROUTES: [(&str, &str, For); 47] = [
+const ROUTES: [(&str, &str, For); 49] = [
     ("GET", "/.well-known/susurro", Everybody),
     ("GET", "/healthz", Everybody),
     ("GET", "/readyz", Everybody),
@@ -59,6 +59,8 @@ const ROUTES: [(&str, &str, For); 47] = [
     ("DELETE", "/chats/{chat}", Members),
     ("GET", "/ws", Accounts),
     ("GET", "/admin", Everybody),
+    ("GET", "/announcements", Accounts),
+    ("POST", "/announcements", Admins),
     ("GET", "/admin/status", Admins),
     ("GET", "/users/connected", Admins),
     ("GET", "/admin/users", Admins),

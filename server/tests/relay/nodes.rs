@@ -23,6 +23,7 @@ struct Two {
     one: Relay,
     other: Relay,
     redis: Redis,
+    secrets: tempfile::TempDir,
     database: Database,
 }
 
@@ -120,7 +121,7 @@ async fn two_of(change: impl Fn(Config, usize) -> Config) -> Two {
         relay_at(dir, change(shared, number)).await
     };
     let (one, other) = (start(0).await, start(1).await);
-    Two { one, other, redis, database }
+    Two { one, other, redis, secrets, database }
 }
 
 /// The same person at another node.
@@ -198,6 +199,25 @@ async fn nodes_know_of_each_other_and_of_one_that_has_gone() {
         assert!(Instant::now() < until);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_announces_is_told_at_the_other() {
+    let two = two_with(|config| config).await;
+    let alice = register(&two.one, "alice").await;
+    let there = moved(&alice, &two.other);
+    let mut talk = there.connect(0).await;
+    assert!(talk.is_quiet().await);
+    let announced = std::process::Command::new(env!("CARGO_BIN_EXE_susurro-server"))
+        .args(["admin", "--data-dir"])
+        .arg(two.one.dir.path())
+        .args(["announce", "to every node"])
+        .env("SUSURRO_DATABASE", two.database.url())
+        .env("SUSURRO_SECRETS_DIR", two.secrets.path())
+        .output()
+        .unwrap();
+    assert!(announced.status.success(), "{announced:?}");
+    assert_eq!(crate::announcements::announced(&mut talk, &alice).await.text, "to every node");
 }
 
 #[tokio::test(flavor = "multi_thread")]

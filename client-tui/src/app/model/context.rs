@@ -8,7 +8,7 @@ impl Model {
     #[must_use]
     pub fn context(&self) -> Context {
         match (&self.overlay, &self.screen) {
-            (Some(Overlay::Help { .. } | Overlay::Info(_)), _) => Context::Window,
+            (Some(Overlay::Help { .. } | Overlay::Info(_) | Overlay::Announcements { .. }), _) => Context::Window,
             (Some(Overlay::Palette { .. }), _) => Context::Palette,
             (Some(Overlay::NewChat { .. }), _) => Context::Prompt,
             (Some(Overlay::Verify(_)), _) => Context::Verify,

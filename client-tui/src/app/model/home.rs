@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use susurro_client_core::model::{ChatSummary, Connection, Trust};
+use susurro_client_core::model::{Announcement, ChatSummary, Connection, Trust};
 use susurro_protocol::{AccountName, MessageId};
 
 use super::{Conversation, Me};
@@ -58,6 +58,8 @@ pub struct Home {
     pub typing: HashSet<AccountName>,
     /// Whom the client was last told that something is typed for, and when.
     pub told_typing: Option<(AccountName, u64)>,
+    /// What the relay has announced and nobody has looked at, oldest first.
+    pub announcements: Vec<Announcement>,
     /// The local store failed: what to do.
     pub store_failed: Option<String>,
 }
@@ -80,6 +82,7 @@ impl Home {
             transfers: HashMap::new(),
             typing: HashSet::new(),
             told_typing: None,
+            announcements: Vec::new(),
             store_failed: None,
         }
     }

@@ -1,5 +1,6 @@
 //! What lies over the screen.
 
+use susurro_client_core::model::Announcement;
 use susurro_client_core::profile::SafetyInfo;
 use susurro_protocol::{AccountName, MessageId};
 
@@ -34,6 +35,13 @@ pub enum Overlay {
     Verify(Verify),
     /// The times of a message.
     Info(MessageId),
+    /// What the relay has announced.
+    Announcements {
+        /// Oldest first; `None` until they are read.
+        list: Option<Vec<Announcement>>,
+        /// Lines scrolled away.
+        scroll: usize,
+    },
 }
 
 /// The verification screen.

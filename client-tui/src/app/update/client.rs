@@ -3,6 +3,7 @@
 use susurro_client_core::model::{ChatSummary, ClientEvent, Delivery, Direction, MessageContent, MessageView, Trust};
 use susurro_protocol::AccountName;
 
+use super::overlay;
 use crate::app::effect::Effect;
 use crate::app::failure::Failure;
 use crate::app::layout;
@@ -20,6 +21,7 @@ pub(super) fn told(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Lagged => return read_again(model),
         Msg::Chats(chats) => take_chats(model, chats),
+        Msg::Announcements(read) => return overlay::announced(model, read),
         Msg::Queued(count) => {
             if let Some(home) = model.home_mut() {
                 home.queued = count;
@@ -96,6 +98,7 @@ fn happened(model: &mut Model, event: ClientEvent) -> Vec<Effect> {
         ClientEvent::Transfer { message, .. } => {
             home.transfers.remove(&message);
         }
+        ClientEvent::Announcement(_) => return vec![Effect::LoadAnnouncements],
         ClientEvent::NewContact(_) => return vec![Effect::LoadChats],
         ClientEvent::StoreFailed(what) => home.store_failed = Some(what),
         #[allow(unreachable_patterns, reason = "a later version of the client may tell more")]
@@ -171,7 +174,7 @@ fn trust_changed(model: &mut Model, peer: &AccountName, trust: Trust) -> Vec<Eff
 }
 
 fn read_again(model: &mut Model) -> Vec<Effect> {
-    let mut effects = vec![Effect::LoadChats];
+    let mut effects = vec![Effect::LoadChats, Effect::LoadAnnouncements];
     if let Some(open) = model.conversation() {
         effects.push(Effect::LoadWindow { peer: open.peer.clone(), before: None });
     }

@@ -79,6 +79,7 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Palette => overlay::palette(model),
         Command::NewChat => overlay::new_chat(model, ""),
         Command::Verify => overlay::verify(model),
+        Command::Announcements => overlay::announcements(model),
         Command::Redraw => vec![Effect::Redraw],
         Command::Reconnect => {
             notice(model, false, crate::key!("notice-reconnecting"));
@@ -122,7 +123,7 @@ fn opened(model: &mut Model, me: Me) -> Vec<Effect> {
     model.screen = Screen::Home(Box::new(Home::new(me)));
     model.overlay = None;
     model.notice = None;
-    vec![Effect::LoadChats, Effect::GoOnline]
+    vec![Effect::LoadChats, Effect::LoadAnnouncements, Effect::GoOnline]
 }
 
 /// Nothing is asked: drafts and the outbox outlive the program.

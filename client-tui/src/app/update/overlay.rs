@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use susurro_client_core::Error;
-use susurro_client_core::model::Trust;
+use susurro_client_core::model::{Announcement, Trust};
 use susurro_client_core::profile::SafetyInfo;
 use susurro_protocol::AccountName;
 
@@ -56,6 +56,31 @@ pub(super) fn verify(model: &mut Model) -> Vec<Effect> {
     vec![Effect::LoadSafety(peer)]
 }
 
+/// What the relay has announced; read anew, since what expired is gone.
+pub(super) fn announcements(model: &mut Model) -> Vec<Effect> {
+    if model.home().is_none() {
+        return Vec::new();
+    }
+    model.overlay = Some(Overlay::Announcements { list: None, scroll: 0 });
+    vec![Effect::LoadAnnouncements]
+}
+
+/// Announcements were read: those that nobody has looked at are told of, unless they are being looked at.
+pub(super) fn announced(model: &mut Model, read: Vec<(Announcement, bool)>) -> Vec<Effect> {
+    if let Some(Overlay::Announcements { list, .. }) = &mut model.overlay {
+        let told = read.iter().filter(|(_, told)| !told).map(|(said, _)| said.id).collect::<Vec<_>>();
+        *list = Some(read.into_iter().map(|(said, _)| said).collect());
+        if let Some(home) = model.home_mut() {
+            home.announcements.clear();
+        }
+        return if told.is_empty() { Vec::new() } else { vec![Effect::MarkTold(told)] };
+    }
+    if let Some(home) = model.home_mut() {
+        home.announcements = read.into_iter().filter(|(_, told)| !told).map(|(said, _)| said).collect();
+    }
+    Vec::new()
+}
+
 /// The times of the message with the cursor.
 pub(super) fn info(model: &mut Model) {
     if let Some(id) = model.selected_message() {
@@ -74,7 +99,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent, command: Option<Command>) 
         Context::Prompt => press_prompt(model, key, command),
         Context::Verify => press_verify(model, command),
         _ => {
-            if let Some(Overlay::Help { scroll }) = &mut model.overlay {
+            if let Some(Overlay::Help { scroll } | Overlay::Announcements { scroll, .. }) = &mut model.overlay {
                 *scroll = scrolled(*scroll, command);
             }
             Vec::new()

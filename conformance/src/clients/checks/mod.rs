@@ -15,6 +15,7 @@ macro_rules! client {
     };
 }
 
+mod announcements;
 mod bundles;
 mod contents;
 mod counts;
@@ -50,6 +51,7 @@ pub const WAITING: &[(&str, Duration)] = &[
 pub fn all() -> Vec<Check<Lanes>> {
     let groups = [
         steps::checks(),
+        announcements::checks(),
         handshake::checks(),
         sessions::checks(),
         frames::checks(),

@@ -27,7 +27,8 @@ pub(super) fn checks() -> Vec<Check<Ground>> {
     ]
 }
 
-const ROUTES: [(Method, &str); 8] = [
+const ROUTES: [(Method, &str); 9] = [
+    (Method::POST, "/announcements"),
     (Method::GET, "/admin/status"),
     (Method::GET, "/users/connected?after=x"),
     (Method::GET, "/admin/users"),

@@ -4,6 +4,7 @@
 //! reader that is too lenient fails and does not teach others to be.
 
 mod agreement;
+mod announcements;
 mod attachments;
 mod content;
 mod frames;
@@ -50,6 +51,7 @@ pub const FILES: &[(&str, Make)] = &[
     ("certificates", keys::certificates),
     ("device-lists", keys::lists),
     ("prekeys", prekeys::file),
+    ("announcements", announcements::file),
     ("passwords", small::passwords),
     ("pqxdh", agreement::file),
     ("ratchet", ratchet::file),

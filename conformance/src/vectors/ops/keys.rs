@@ -1,15 +1,16 @@
-//! Signatures, certificates, lists and prekeys.
+//! Signatures, certificates, lists, prekeys and announcements.
 
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 use susurro_protocol::ErrorCode;
+use susurro_protocol::announcement::{Announcement, Notice};
 use susurro_protocol::bytes::Fixed;
 use susurro_protocol::codec;
 use susurro_protocol::keys::{CertificateBody, DeviceCertificate, DeviceList, Prekey, PrekeyKind};
 use susurro_protocol::rest;
 use susurro_protocol::signed::{self, Label, SignedBytes};
 use susurro_protocol::version::SUITE;
-use susurro_protocol::{AccountId, PrekeyId};
+use susurro_protocol::{AccountId, AnnouncementId, PrekeyId};
 
 use super::input::{invalid_list, invalid_prekeys};
 use super::{Answer, Input, Refusal};
@@ -87,6 +88,23 @@ pub(super) fn verify_certificate(input: &Input<'_>) -> Answer {
         "created": body.created,
         "hash": hex::encode(certificate.hash()),
     }))
+}
+
+pub(super) fn issue_announcement(input: &Input<'_>) -> Answer {
+    let said = Announcement {
+        id: AnnouncementId::from_bytes(input.array("id")?),
+        issued: input.number("issued")?,
+        expires: input.number("expires")?,
+        text: input.text("text")?.to_owned(),
+    };
+    let notice = Notice::sign(&private(input, "relay_private")?, &said);
+    Ok(json!({ "signed": packed(&notice.announcement) }))
+}
+
+pub(super) fn verify_announcement(input: &Input<'_>) -> Answer {
+    let announcement = input.signed("signed")?.map_err(|_| ErrorCode::MalformedBody)?;
+    let said = Notice { announcement }.verify(&input.array("relay_key")?)?;
+    Ok(json!({ "id": said.id.to_string(), "issued": said.issued, "expires": said.expires, "text": said.text }))
 }
 
 pub(super) fn issue_list(input: &Input<'_>) -> Answer {

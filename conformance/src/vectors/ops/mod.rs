@@ -52,6 +52,8 @@ pub fn answer(op: &str, input: &Value) -> Answer {
         "acknowledgement.proof" => keys::acknowledgement_proof(input),
         "certificate.issue" => keys::issue_certificate(input),
         "certificate.verify" => keys::verify_certificate(input),
+        "announcement.issue" => keys::issue_announcement(input),
+        "announcement.verify" => keys::verify_announcement(input),
         "list.issue" => keys::issue_list(input),
         "list.verify" => keys::verify_list(input),
         "list.succeeds" => keys::list_succeeds(input),

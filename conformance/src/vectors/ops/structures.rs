@@ -9,7 +9,9 @@ use susurro_protocol::handshake::{Hello, Welcome};
 use susurro_protocol::keys::{CertificateBody, DeviceListBody, OneTimePrekey, PrekeyBody, PrekeyBundle};
 use susurro_protocol::objects::Objects;
 use susurro_protocol::signed::SignedBytes;
-use susurro_protocol::{AccountId, AccountName, ErrorCode, MessageId, command, content, event, rest, signal, version};
+use susurro_protocol::{
+    AccountId, AccountName, ErrorCode, MessageId, announcement, command, content, event, rest, signal, version,
+};
 
 use super::{Answer, Input, Refusal};
 use crate::vectors::msgpack::Msgpack;
@@ -46,6 +48,8 @@ const STRUCTURES: &[(&str, Rewrite)] = structures!(
     event::Deliver,
     event::Whispered,
     event::Pong,
+    announcement::Notice,
+    announcement::Announcement,
     event::DevicesChanged,
     event::PrekeysLow,
     event::GoingAway,

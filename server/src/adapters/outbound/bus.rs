@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use susurro_protocol::announcement::Notice;
 use susurro_protocol::event::{DevicesChanged, PrekeysLow};
 use susurro_protocol::{DeviceId, ErrorCode};
 
@@ -79,6 +80,12 @@ impl Bus for LocalBus {
 
     fn connections(&self) -> usize {
         self.connections().len()
+    }
+
+    fn announce(&self, notices: &[Arc<Notice>]) {
+        for connection in self.connections().values() {
+            connection.slot.announce(notices);
+        }
     }
 
     fn connected(&self) -> Vec<DeviceId> {

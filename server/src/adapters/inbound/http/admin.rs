@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use susurro_protocol::AccountName;
 use susurro_protocol::rest::{
-    AdminUser, ChangeUser, ConnectedDevice, CreateInvite, CreatedInvite, InviteEntry, Page, RelayStatus,
+    AdminUser, ChangeUser, ConnectedDevice, CreateInvite, CreatedInvite, InviteEntry, NewAnnouncement, Page,
+    RelayStatus, SignedAnnouncement,
 };
 
 use utoipa::IntoParams;
@@ -42,6 +43,40 @@ pub(super) struct Paged {
     #[serde(default, deserialize_with = "susurro_protocol::rest::nearest_limit")]
     #[param(schema_with = susurro_protocol::openapi::whole_number, required = false)]
     limit: Option<u32>,
+}
+
+/// Announcements in force, oldest first.
+#[utoipa::path(
+    get,
+    path = "/announcements",
+    tag = "relay",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "All of them, in one page.", body = Page<SignedAnnouncement>),
+        refusals::OfAccount
+    )
+)]
+pub(super) async fn announcements(State(relay): State<Arc<Relay>>) -> Result<Json<Page<SignedAnnouncement>>, Failure> {
+    Ok(Json(relay.announcements().await?))
+}
+
+/// Announces something to everybody, signed by the relay.
+#[utoipa::path(
+    post,
+    path = "/announcements",
+    tag = "administration",
+    request_body = NewAnnouncement,
+    security(("token" = [])),
+    responses(
+        (status = 201, description = "The announcement.", body = SignedAnnouncement),
+        refusals::AdminAsked
+    )
+)]
+pub(super) async fn announce(
+    State(relay): State<Arc<Relay>>,
+    Json(new): Json<NewAnnouncement>,
+) -> Result<(StatusCode, Json<SignedAnnouncement>), Failure> {
+    Ok((StatusCode::CREATED, Json(whole(async move { relay.announce(&new).await }).await?)))
 }
 
 /// The relay in figures.

@@ -73,6 +73,7 @@ pub fn router(relay: Arc<Relay>, limits: Limits, rates: Arc<dyn Rates>) -> OpenA
         .routes(routes!(users::put_devices))
         .routes(routes!(users::recovery))
         .routes(routes!(users::devices))
+        .routes(routes!(admin::announcements))
         .routes(routes!(keys::publish))
         .routes(routes!(keys::count))
         .routes(routes!(keys::claim))
@@ -86,6 +87,7 @@ pub fn router(relay: Arc<Relay>, limits: Limits, rates: Arc<dyn Rates>) -> OpenA
         .route_layer(from_fn_with_state(api.clone(), gate::account))
         .route_layer(from_fn_with_state(api.clone(), gate::authenticated));
     let admin = OpenApiRouter::new()
+        .routes(routes!(admin::announce))
         .routes(routes!(admin::status))
         .routes(routes!(admin::connected))
         .routes(routes!(admin::users))

@@ -156,6 +156,10 @@ impl Connection {
         if let Some(low) = self.relay.low_prekeys(self.claims.device).await.map_err(|error| handshake::end(&error))? {
             self.feed(FrameKind::PrekeysLow, &low).await?;
         }
+        // What is announced from here on comes through the slot, which is attached already.
+        for notice in self.relay.notices() {
+            self.feed(FrameKind::Notice, &*notice).await?;
+        }
         let slot = self.slot.clone();
         // Set again only when it rings: most of the time somebody has said something by then.
         let mut silence = pin!(sleep_until(self.heard + self.timing.idle));
@@ -322,7 +326,7 @@ impl Connection {
 
     /// Looks at what the bus has brought.
     async fn wake(&mut self) -> Result<(), End> {
-        let Taken { messages, behind, signals, prekeys_low, devices_changed, ending, .. } = self.slot.take();
+        let Taken { messages, behind, signals, prekeys_low, devices_changed, notices, ending, .. } = self.slot.take();
         if let Some(ending) = ending {
             return Err(ending.0.into());
         }
@@ -331,6 +335,9 @@ impl Connection {
         }
         if let Some(low) = prekeys_low {
             self.feed(FrameKind::PrekeysLow, &low).await?;
+        }
+        for notice in notices {
+            self.feed(FrameKind::Notice, &*notice).await?;
         }
         for Signal { chat, sender, sender_device, ciphertext, .. } in signals {
             let whispered = Whispered { chat, sender, sender_device, ciphertext: Bin(ciphertext) };

@@ -1,6 +1,7 @@
 //! Everything in memory: the store of tests, under the same contract as the one on disk.
 
 mod administration;
+mod announcements;
 mod blobs;
 mod device_list;
 mod mailboxes;
@@ -15,6 +16,7 @@ use susurro_protocol::{AccountId, AccountName, BlobId, ChatId, DeviceId, ErrorCo
 
 use crate::domain::Error;
 use crate::domain::account::{Account, Credentials, Device, NewAccount, StoredList, Verifier};
+use crate::domain::announcement::Announced;
 use crate::domain::blob::BlobRecord;
 use crate::domain::invite::{Invite, InviteHash};
 use crate::domain::mailbox::MailboxBounds;
@@ -44,6 +46,7 @@ struct State {
     refresh_tokens: HashMap<RefreshHash, (FamilyId, bool, u64)>,
     removed: BTreeSet<DeviceId>,
     invites: BTreeMap<InviteHash, Invite>,
+    announcements: Vec<Announced>,
     erasures: BTreeSet<AccountId>,
 }
 

@@ -13,6 +13,7 @@
 
 mod accounts;
 mod administration;
+mod announcements;
 mod backup;
 mod blobs;
 mod chats;

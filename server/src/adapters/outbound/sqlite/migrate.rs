@@ -42,6 +42,7 @@ fn migrator() -> Migrator {
         6 "0006_used_ids";
         7 "0007_device_lists";
         8 "0008_recovery";
+        9 "0009_announcements";
         10 "0010_mailbox_bytes";
     })
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod announcements;
 mod backup;
 mod blobs;
 mod chats;
