@@ -34,7 +34,7 @@ use crate::config::{Config, ConfigError, Database, Secret};
 use crate::domain::login::LoginKeys;
 use crate::domain::message::Waiting;
 use crate::metrics::metrics;
-use crate::ports::{Around, Bus, Commits, Entropy as _, Neighbours, Rates, Sessions, Stance};
+use crate::ports::{Around, Bus, Commits, Entropy as _, Figures, Neighbours, Rates, Sessions, Stance};
 use crate::reload;
 use crate::service::{Cluster, Fanout, Office, Ports, Relay, RelayKeys, SharedRates};
 use crate::shutdown::Shutdown;
@@ -240,6 +240,19 @@ impl TokenOffice<'_> {
     }
 }
 
+/// A relay's database in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Accounts, the disabled ones included.
+    pub accounts: u64,
+    /// Accounts that may not log in.
+    pub disabled: u64,
+    /// Messages that wait in all mailboxes.
+    pub waiting: u64,
+    /// Bytes of the database, without logs that are written over again.
+    pub bytes: u64,
+}
+
 /// Opens the database of a relay, which may be running, for a command.
 ///
 /// # Errors
@@ -262,6 +275,16 @@ pub async fn office(config: &Config) -> Result<OpenOffice, StartError> {
 const ASKED: Duration = Duration::from_secs(10);
 
 impl OpenOffice {
+    /// The database in numbers, counted now.
+    ///
+    /// # Errors
+    ///
+    /// Only those of the store.
+    pub async fn stats(&self) -> Result<StoreStats, crate::domain::Error> {
+        let Figures { accounts, disabled, waiting } = self.store.figures().await?;
+        Ok(StoreStats { accounts, disabled, waiting, bytes: self.store.bytes().await? })
+    }
+
     /// Announces something to everybody, signed with the relay's key, which has to be on this machine.
     ///
     /// # Errors

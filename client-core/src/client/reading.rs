@@ -1,10 +1,12 @@
-//! What a face reads. All of it works offline, search aside.
+//! What a face reads. All of it works offline, search and asking for announcements aside.
 
+use susurro_protocol::announcement::Notice;
 use susurro_protocol::{AccountName, AnnouncementId, MessageId};
 
 use super::Client;
 use crate::error::Error;
 use crate::model::{Announcement, ChatSummary, Contact, MessageView};
+use crate::sync::Command;
 
 impl Client {
     /// How many messages of ours wait to be sent.
@@ -99,6 +101,20 @@ impl Client {
         let now = crate::driver::now();
         held.retain(|(said, _)| said.expires > now);
         Ok(held)
+    }
+
+    /// Asks the relay what it has announced. A connection brings the same, but a moment after it is open, and who
+    /// connects only to fetch what waits may be gone by then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LoggedOut`], [`Error::Unreachable`] and the like.
+    pub async fn hear_announcements(&self) -> Result<(), Error> {
+        let token = self.fresh_token().await?;
+        let page = self.inner.http.announcements(&token).await.map_err(|error| self.inner.at(error))?;
+        let notices = page.items.iter().filter_map(|one| one.announcement.read().ok());
+        let notices = notices.map(|announcement| Notice { announcement }).collect();
+        self.command(Command::HearNotices(notices)).await
     }
 
     /// Notes that somebody has seen these announcements.

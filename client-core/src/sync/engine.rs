@@ -172,6 +172,10 @@ impl<R: CryptoRng> Engine<R> {
                 self.set_typing_notices(enabled);
                 Ok(())
             }
+            Command::HearNotices(notices) => {
+                notices.iter().for_each(|notice| self.noticed(notice));
+                Ok(())
+            }
             Command::LogOut => {
                 self.forget_tokens();
                 self.go_offline();

@@ -1,6 +1,7 @@
 //! What goes into the engine and what comes out of it.
 
 use bytes::Bytes;
+use susurro_protocol::announcement::Notice;
 use susurro_protocol::content::Attachment;
 use susurro_protocol::rest::NewBlob;
 use susurro_protocol::rest::{BlobState, Chat, ClaimResponse, KeyCount, PublishKeys, TokenResponse, UserDevices};
@@ -122,6 +123,8 @@ pub enum Command {
     },
     /// Whether typing is told to others, and theirs shown.
     SetTypingNotices(bool),
+    /// The relay was asked, and these announcements are in force; each is believed as when it comes by itself.
+    HearNotices(Vec<Notice>),
     /// The account was logged out at the relay: forget the tokens and stay offline.
     LogOut,
 }
@@ -139,6 +142,7 @@ impl std::fmt::Debug for Command {
             Self::AcceptKey(peer) => write!(f, "AcceptKey({peer})"),
             Self::Typing { peer, typing } => write!(f, "Typing({peer}, {typing})"),
             Self::SetTypingNotices(enabled) => write!(f, "SetTypingNotices({enabled})"),
+            Self::HearNotices(notices) => write!(f, "HearNotices({})", notices.len()),
             Self::LogOut => f.write_str("LogOut"),
         }
     }

@@ -10,7 +10,7 @@ use susurro_protocol::limits::REST_BODY_MAX;
 use susurro_protocol::objects::Objects;
 use susurro_protocol::rest::{
     AuthParams, BlobState, ChangePassword, ClaimRequest, DeleteMe, LoginRequest, Me, OpenChat, Page, Problem,
-    PutDevices, RecoverRequest, RefreshRequest, RegisterRequest, RelayInfo, SetRecovery, TokenResponse, UpdateMe,
+    PutDevices, RecoverRequest, RefreshRequest, RegisterRequest, RelayInfo, SetRecovery, SignedAnnouncement, TokenResponse, UpdateMe,
     UserDevices, UserEntry,
 };
 use susurro_protocol::{AccountName, BlobId, ErrorCode, version};
@@ -192,6 +192,15 @@ impl Http {
     /// [`TransportError`].
     pub async fn devices(&self, name: &AccountName, token: &Token) -> Result<UserDevices, TransportError> {
         self.get(&format!("/users/{name}/devices"), Some(token)).await
+    }
+
+    /// `GET /announcements`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    pub async fn announcements(&self, token: &Token) -> Result<Page<SignedAnnouncement>, TransportError> {
+        self.get("/announcements", Some(token)).await
     }
 
     /// `PUT /users/me/devices`.

@@ -18,6 +18,10 @@ pub(crate) fn run(context: &Context, options: &Sync) -> Result<(), Failure> {
             Ok(()) => client.synced(left()).await,
             Err(error) => Err(error),
         };
+        if done.is_ok() {
+            // What was done is done, also when the relay does not say this; it comes again the next time.
+            let _ = tokio::time::timeout(left(), client.hear_announcements()).await;
+        }
         announcements::tell(&client, texts).await?;
         if let Err(error) = done {
             let queued = client.queued().await?;

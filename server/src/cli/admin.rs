@@ -10,7 +10,7 @@ use susurro_protocol::rest::{AdminUser, ChangeUser, CreateInvite, InviteEntry, N
 use super::exit::{Exit, Failure};
 use super::flags::OfflineFlags;
 use super::output::Output;
-use crate::compose::{self, OpenOffice, StartError};
+use crate::compose::{self, OpenOffice, StartError, StoreStats};
 use crate::domain::Error;
 
 #[derive(Args)]
@@ -38,6 +38,8 @@ enum What {
         #[arg(long, value_name = "TIME", value_parser = life, default_value = "7d")]
         expires: Life,
     },
+    /// Print the store in numbers: accounts, messages that wait, bytes.
+    Stats,
     /// Print an access token of an administrator, good for an hour: for the page at /admin and for scripts.
     Token {
         /// Its name.
@@ -156,6 +158,15 @@ async fn perform(open: &OpenOffice, what: What, output: Output) -> Result<(), Fa
                 other => other.into(),
             })?;
             output.say(&made, format_args!("announced as {}", made.id))
+        }
+        What::Stats => {
+            let StoreStats { accounts, disabled, waiting, bytes } = open.stats().await.map_err(refused)?;
+            output.say(
+                &json!({ "accounts": accounts, "disabled": disabled, "waiting": waiting, "storage_bytes": bytes }),
+                format_args!(
+                    "accounts\t{accounts}\ndisabled\t{disabled}\nmessages waiting\t{waiting}\nbytes of the database\t{bytes}"
+                ),
+            )
         }
         What::Token { name } => {
             let token = known(&name, open.tokens()?.token(&name).await)?;

@@ -436,6 +436,22 @@ async fn a_token_by_command_is_an_administrators_for_as_long_as_that_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_command_counts_what_the_database_holds() {
+    let relay = relay().await;
+    let (alice, bob, chat) = pair(&relay).await;
+    let mut talk = alice.connect(0).await;
+    for _ in 0..3 {
+        talk.deposit(&alice.message(chat, &bob, b"waits")).await.unwrap();
+    }
+    done(&relay, &["user", "disable", "bob"]);
+    let said: Value = serde_json::from_str(&done(&relay, &["stats", "--json"])).unwrap();
+    assert_eq!([&said["accounts"], &said["disabled"], &said["waiting"]], [&json!(2), &json!(1), &json!(3)], "{said}");
+    assert!(said["storage_bytes"].as_u64().unwrap() > 10_000, "{said}");
+    let text = done(&relay, &["stats"]);
+    assert!(text.starts_with("accounts\t2\ndisabled\t1\nmessages waiting\t3\n"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_status_page_comes_from_this_relay_alone() {
     let relay = relay().await;
     let page = reqwest::get(format!("{}/admin", relay.running.url())).await.unwrap();

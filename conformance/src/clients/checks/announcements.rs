@@ -41,8 +41,10 @@ fn said(text: &str) -> Announcement {
     }
 }
 
-/// Says these at the beginning of each session.
+/// Says these at the beginning of each session, and when it is asked.
 fn says(stage: &Stage, notices: &[Notice]) {
+    stage.relay.world().announced =
+        notices.iter().map(|notice| (AnnouncementId::from_bytes(random()), notice.clone())).collect();
     let bodies: Vec<_> = notices.iter().map(codec::encode).collect();
     stage.relay.rules(rules(|rules| {
         rules.opening =

@@ -7,7 +7,7 @@ use susurro_protocol::keys::{DeviceList, Prekey, PrekeyKind};
 use susurro_protocol::limits::{CIPHERTEXT_MAX, ONE_TIME_PREKEYS_MAX, PASSWORD_MEMORY_KIB_MIN, PASSWORD_PASSES_MIN};
 use susurro_protocol::rest::{
     AUTH_SCHEME, AuthParams, ClaimRequest, LoginRequest, Me, OpenChat, Page, PublishKeys, RefreshRequest,
-    RegisterRequest, RelayInfo, StretchParams, UserDevices, UserEntry, login_proof,
+    RegisterRequest, RelayInfo, SignedAnnouncement, SignedText, StretchParams, UserDevices, UserEntry, login_proof,
 };
 use susurro_protocol::signed::{self, Label};
 use susurro_protocol::version::{MIN_VERSION, VERSION};
@@ -108,6 +108,13 @@ impl Relay {
                 let name = name.parse().map_err(|_| Reply::problem(400, ErrorCode::InvalidName))?;
                 let (account, device_list) = (account.account, account.shown());
                 Ok(Reply::json(200, &UserDevices { account, name, device_list }))
+            }
+            ("GET", ["announcements"]) => {
+                let items = world.announced.iter().map(|(id, notice)| SignedAnnouncement {
+                    id: *id,
+                    announcement: SignedText::of(&notice.announcement),
+                });
+                Ok(Reply::json(200, &Page { items: items.collect(), next: None }))
             }
             ("PUT", ["keys"]) => {
                 let keys: PublishKeys = asked.json()?;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ed25519_dalek::SigningKey;
 use sha2::{Digest as _, Sha256};
+use susurro_protocol::announcement::Notice;
 use susurro_protocol::command::Send;
 use susurro_protocol::event::{Deliver, Rejected};
 use susurro_protocol::keys::{DeviceList, OneTimePrekey, PrekeyBody};
@@ -15,7 +16,9 @@ use susurro_protocol::rest::{
     BundleText, Chat, ChatConfig, ChatMember, ClaimResponse, KeyCount, PublishKeys, SignedText, StretchParams,
     TokenResponse, prekey_digest,
 };
-use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, MailboxSeq, MessageId, codec};
+use susurro_protocol::{
+    AccountId, AccountName, AnnouncementId, ChatId, DeviceId, ErrorCode, MailboxSeq, MessageId, codec,
+};
 
 use crate::clients::random;
 
@@ -34,6 +37,8 @@ pub struct World {
     pub access: HashMap<String, (DeviceId, Result<(), ErrorCode>)>,
     /// Refresh tokens, and whether they are still good.
     pub refresh: HashMap<String, (DeviceId, Result<(), ErrorCode>)>,
+    /// What it answers when it is asked for announcements.
+    pub announced: Vec<(AnnouncementId, Notice)>,
     stored: HashMap<MessageId, ([u8; 32], u64)>,
     serial: u64,
 }
@@ -161,6 +166,7 @@ impl World {
             chats: BTreeMap::new(),
             access: HashMap::new(),
             refresh: HashMap::new(),
+            announced: Vec::new(),
             stored: HashMap::new(),
             serial: 1,
         }

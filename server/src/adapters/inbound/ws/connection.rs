@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::extract::ws::WebSocket;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use susurro_protocol::announcement::Notice;
 use susurro_protocol::bytes::Bin;
 use susurro_protocol::codec::{self, Structure};
 use susurro_protocol::command::{Ack, Ping, Send};
@@ -103,6 +104,7 @@ pub(super) async fn serve(
         sealer: session.sealer,
         opener: session.opener,
         slot: session.slot,
+        told: Vec::new(),
         delivered: session.cursor,
         window: VecDeque::new(),
         window_bytes: 0,
@@ -128,6 +130,8 @@ struct Connection {
     sealer: FrameSealer,
     opener: FrameOpener,
     slot: Arc<Slot>,
+    /// The announcements that it began with.
+    told: Vec<Arc<Notice>>,
     /// The last position that was sent.
     delivered: MailboxSeq,
     /// What was sent and not acknowledged: position and bytes.
@@ -157,7 +161,8 @@ impl Connection {
             self.feed(FrameKind::PrekeysLow, &low).await?;
         }
         // What is announced from here on comes through the slot, which is attached already.
-        for notice in self.relay.notices() {
+        self.told = self.relay.notices();
+        for notice in self.told.clone() {
             self.feed(FrameKind::Notice, &*notice).await?;
         }
         let slot = self.slot.clone();
@@ -337,6 +342,10 @@ impl Connection {
             self.feed(FrameKind::PrekeysLow, &low).await?;
         }
         for notice in notices {
+            // Announced while this connection began: it was told, and then handed to everybody.
+            if self.told.iter().any(|told| Arc::ptr_eq(told, &notice)) {
+                continue;
+            }
             self.feed(FrameKind::Notice, &*notice).await?;
         }
         for Signal { chat, sender, sender_device, ciphertext, .. } in signals {
