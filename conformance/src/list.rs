@@ -61,6 +61,9 @@ pub const TESTS: &[(&str, &str, &str)] = &[
         "server/tests/relay/administration.rs",
         "an_invite_is_good_for_its_uses_its_time_and_until_it_is_taken_back",
     ),
+    // What stands on the relay's disk, and how its nodes are told of each other.
+    ("PRE-5", "server/tests/relay/presence.rs", "nothing_of_presence_is_written_down"),
+    ("PRE-7", "server/tests/relay/presence.rs", "presence_crosses_nodes"),
     // The suite administers nothing, and cannot make a relay announce.
     (
         "ANN-1",

@@ -70,7 +70,18 @@ pub struct Whisper {
     pub deposits: Vec<Deposit>,
 }
 
-structures!(ListVersion, Deposit, Ack, Ping, Whisper);
+/// To whom the account is shown as present while this connection is open, and of whom the connection
+/// wants to know. Takes the place of what the connection said before. The relay does not answer; it
+/// tells of changes with [`PresenceChanged`](crate::event::PresenceChanged).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// Accounts that may know, at most [`crate::limits::PRESENCE_MAX`].
+    pub shown_to: Vec<AccountId>,
+    /// Accounts that it wants to know of, at most as many. They need not exist.
+    pub watching: Vec<AccountId>,
+}
+
+structures!(ListVersion, Deposit, Ack, Ping, Whisper, Presence);
 
 impl crate::codec::Structure for Send {
     const NAME: &'static str = "Send";

@@ -121,7 +121,17 @@ pub struct Whispered {
     pub ciphertext: Bin,
 }
 
-structures!(Stored, Rejected, Pong, DevicesChanged, PrekeysLow, GoingAway, ErrorNotice, Whispered);
+/// Of the accounts that the connection watches, those that came and those that went since it was
+/// told last. Both at once for one account never.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceChanged {
+    /// Accounts that are present now.
+    pub joined: Vec<AccountId>,
+    /// Accounts that no longer are, or no longer let this account know.
+    pub left: Vec<AccountId>,
+}
+
+structures!(Stored, Rejected, Pong, DevicesChanged, PrekeysLow, GoingAway, ErrorNotice, Whispered, PresenceChanged);
 
 impl crate::codec::Structure for Deliver {
     const NAME: &'static str = "Deliver";

@@ -62,6 +62,8 @@ kinds! {
     Ack = 17;
     /// Client: a signal that is forwarded and never stored.
     Whisper = 18;
+    /// Client: to whom it is shown, and of whom it wants to know.
+    Presence = 19;
     /// Client: asks for a sign of life.
     Ping = 20;
     /// Relay: the message is durable.
@@ -72,6 +74,8 @@ kinds! {
     Deliver = 34;
     /// Relay: a signal of another device, forwarded.
     Whispered = 35;
+    /// Relay: who came and who went.
+    PresenceChanged = 36;
     /// Relay: answers `Ping`.
     Pong = 37;
     /// Relay: an announcement.

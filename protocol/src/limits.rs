@@ -72,6 +72,10 @@ pub const WHISPERS_A_MINUTE: u32 = 120;
 /// no longer of interest to anybody.
 pub const WHISPERS_WAITING: usize = 64;
 
+/// Accounts in each list of a `Presence`: more contacts than somebody looks at, and few enough that
+/// a connection which says so takes 8 KiB at the relay.
+pub const PRESENCE_MAX: usize = 256;
+
 /// Characters of an announcement: what fits a screen of text and is read.
 pub const ANNOUNCEMENT_MAX: usize = 1000;
 

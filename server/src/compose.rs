@@ -36,7 +36,7 @@ use crate::domain::message::Waiting;
 use crate::metrics::metrics;
 use crate::ports::{Around, Bus, Commits, Entropy as _, Figures, Neighbours, Rates, Sessions, Stance};
 use crate::reload;
-use crate::service::{Cluster, Fanout, Office, Ports, Relay, RelayKeys, SharedRates};
+use crate::service::{Cluster, Fanout, Office, Ports, Presences, Relay, RelayKeys, SharedRates};
 use crate::shutdown::Shutdown;
 
 use storage::Store;
@@ -149,13 +149,14 @@ pub async fn start(config: Config) -> Result<RunningRelay, StartError> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
-    let rates = nodes.rates.clone();
+    let (rates, presences) = (nodes.rates.clone(), nodes.presences());
     let mut tending = nodes.tend(ports.sessions.clone(), store.clone());
     let login = LoginKeys::new(*secrets.nonces, *secrets.salts);
     let relay = Relay::new(ports, RelayKeys { signing, login })
         .with_registration(config.registration)
         .paced(config.pace)
-        .with_blob_quota(config.blobs.quota);
+        .with_blob_quota(config.blobs.quota)
+        .with_presences(presences);
     let relay = Arc::new(relay);
 
     let (listener, addr) = bind(config.listen).await?;
@@ -434,16 +435,21 @@ fn nodes(config: &Config, secrets: &Secrets) -> Result<Nodes, StartError> {
 }
 
 impl Nodes {
+    fn presences(&self) -> Arc<Presences> {
+        self.cluster.as_ref().map_or_else(|| Arc::new(Presences::alone()), |cluster| cluster.presences())
+    }
+
     /// Begins to talk with the other nodes, if there are any.
     fn tend(self, sessions: Arc<dyn Sessions>, neighbours: Arc<dyn Neighbours>) -> Vec<JoinHandle<()>> {
         let Some(cluster) = self.cluster else { return Vec::new() };
         let mut tending = Vec::new();
         if let Some((driver, counting)) = self.redis {
-            let shown = cluster.clone();
+            let (shown, presences) = (cluster.clone(), cluster.presences());
             tending.extend([
                 tokio::spawn(driver.run(cluster.clone())),
                 tokio::spawn(counting.run()),
                 tokio::spawn(async move { shown.show_itself().await }),
+                tokio::spawn(async move { presences.tend().await }),
             ]);
         }
         tending.push(tokio::spawn(async move { cluster.tend(sessions, neighbours).await }));

@@ -15,16 +15,19 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use susurro_protocol::command::Presence;
 use susurro_protocol::event::PrekeysLow;
 use susurro_protocol::{AccountId, ChatId, DeviceId, ErrorCode, MessageId};
 use susurro_server::adapters::outbound::bus::LocalBus;
 use susurro_server::adapters::outbound::rates::LocalRates;
 use susurro_server::adapters::outbound::redis::{Address, Options, link, rates};
 use susurro_server::domain::message::{Signal, Waiting};
+use susurro_server::domain::presence::Said;
 use susurro_server::domain::rate::PerMinute;
 use susurro_server::domain::token::{FamilyId, NewFamily, RefreshHash, Rotation};
 use susurro_server::ports::{
-    Answer, Around, Asker, Bus, Counted, Ending, Link, Neighbours, Rates, Sessions, Slot, Stance, Taken, Turn,
+    Answer, Around, Asker, Audience, Bus, Counted, Ending, Link, Neighbours, Rates, Sessions, Shown, Slot, Stance,
+    Taken, Turn, Word,
 };
 use susurro_server::service::{Cluster, SharedRates};
 use tokio::task::JoinHandle;
@@ -319,6 +322,72 @@ async fn without_redis_connections_look_for_themselves_and_afterwards_hear_again
     redis.resume().unwrap();
     until(|| a.link.is_up() && b.link.is_up()).await;
     reach(&a, 1, &slot).await;
+}
+
+/// A node that says that it is at work, and asks the others who is there.
+async fn attentive(url: &str, number: u64) -> Node {
+    let mut node = node(url, number, &sessions()).await;
+    let (shown, presences) = (node.bus.clone(), node.bus.presences());
+    node.tasks.push(tokio::spawn(async move { shown.show_itself().await }));
+    node.tasks.push(tokio::spawn(async move { presences.tend().await }));
+    node
+}
+
+fn account(n: u8) -> AccountId {
+    AccountId::from_bytes([n; 16])
+}
+
+/// A connection of account `n` that says this of presence.
+fn present(node: &Node, n: u8, shown_to: &[u8], watching: &[u8]) -> Arc<Slot> {
+    let all = |some: &[u8]| some.iter().map(|n| account(*n)).collect();
+    let slot = Arc::new(Slot::default());
+    let said = Said::of(Presence { shown_to: all(shown_to), watching: all(watching) }).unwrap();
+    node.bus.presences().say(account(n), &slot, said);
+    slot
+}
+
+/// The next word about presence that a connection gets.
+async fn told(slot: &Slot) -> Vec<(AccountId, bool)> {
+    loop {
+        let told: Vec<_> = woken(slot).await.presence.into_iter().collect();
+        if !told.is_empty() {
+            return told;
+        }
+    }
+}
+
+async fn presence_is_put_right(url: &str) {
+    let (a, b) = (attentive(url, 1).await, attentive(url, 2).await);
+    let watching = present(&b, 2, &[], &[1, 3]);
+    let _shown = present(&a, 1, &[2, 9], &[]);
+    assert_eq!(told(&watching).await, [(account(1), true)]);
+    // Somebody has gone and nobody heard it, as when a word is lost. That another node comes is a reason to ask again.
+    let stale = Shown { account: account(3), node: 1, joined: true };
+    a.link.say(Audience::Account(account(2)), Word::Shown(stale));
+    assert_eq!(told(&watching).await, [(account(3), true)]);
+    let begun = Instant::now();
+    let _c = attentive(url, 3).await;
+    assert_eq!(told(&watching).await, [(account(3), false)]);
+    println!("what was no longer true is put right {:?} after there was a reason to look", begun.elapsed());
+
+    // A node that is killed says nothing more.
+    let killed = Instant::now();
+    drop(a);
+    assert_eq!(told(&watching).await, [(account(1), false)]);
+    println!("whoever was at a node that died has left after {:?}", killed.elapsed());
+    assert!(killed.elapsed() < Duration::from_secs(15));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_repeats_and_what_a_dead_node_said_of_presence_is_forgotten() {
+    let redis = Redis::start().unwrap();
+    presence_is_put_right(&redis.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_of_presence_over_a_cluster_of_redis_servers() {
+    let redis = RedisCluster::start().unwrap();
+    presence_is_put_right(&redis.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use rand_core::CryptoRng;
 use susurro_protocol::announcement::Notice;
 use susurro_protocol::command::Ack;
-use susurro_protocol::event::{DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored, Whispered};
+use susurro_protocol::event::{
+    DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, PresenceChanged, Rejected, Stored, Whispered,
+};
 use susurro_protocol::frame::{FrameKind, VerifiedFrame};
 use susurro_protocol::{AccountId, AccountName, ChatId, DeviceId, ErrorCode, codec};
 
@@ -208,6 +210,8 @@ impl<R: CryptoRng> Engine<R> {
             }),
             FrameKind::Whispered => codec::decode(body).map(|whispered: Whispered| self.whispered(&whispered)),
             FrameKind::Notice => codec::decode(body).map(|notice: Notice| self.noticed(&notice)),
+            // This client watches nobody.
+            FrameKind::PresenceChanged => codec::decode(body).map(|_: PresenceChanged| ()),
             // Any frame is a sign of life.
             FrameKind::Pong => codec::decode(body).map(|_: Pong| ()),
             // Of a later version (FRAME-3).
@@ -217,6 +221,7 @@ impl<R: CryptoRng> Engine<R> {
             | FrameKind::Send
             | FrameKind::Ack
             | FrameKind::Whisper
+            | FrameKind::Presence
             | FrameKind::Ping => {
                 return self.break_off(ErrorCode::UnexpectedFrame, Some(frame.kind()));
             }

@@ -12,8 +12,8 @@ from .structures import SignedBytes, Structure, bin_, list_of, str_, uint
 
 # Section 8.
 HELLO, WELCOME = 1, 2
-SEND, ACK, WHISPER, PING = 16, 17, 18, 20
-STORED, REJECTED, DELIVER, WHISPERED, PONG, NOTICE = 32, 33, 34, 35, 37, 38
+SEND, ACK, WHISPER, PRESENCE, PING = 16, 17, 18, 19, 20
+STORED, REJECTED, DELIVER, WHISPERED, PRESENCE_CHANGED, PONG, NOTICE = 32, 33, 34, 35, 36, 37, 38
 DEVICES_CHANGED, PREKEYS_LOW, GOING_AWAY, ERROR = 39, 40, 41, 42
 
 # Section 9.
@@ -54,6 +54,7 @@ Send = Structure(
 )
 Ping = Structure("Ping", nonce=uint())
 Whisper = Structure("Whisper", chat=bin_(16), deposits=list_of(Deposit.nested()))
+Presence = Structure("Presence", shown_to=list_of(bin_(16)), watching=list_of(bin_(16)))
 
 # Section 12.
 Stored = Structure("Stored", message=bin_(16), stored_at=uint())
@@ -77,6 +78,7 @@ Deliver = Structure(
     ciphertext=bin_(),
 )
 Whispered = Structure("Whispered", chat=bin_(16), sender=bin_(16), sender_device=bin_(16), ciphertext=bin_())
+PresenceChanged = Structure("PresenceChanged", joined=list_of(bin_(16)), left=list_of(bin_(16)))
 Pong = Structure("Pong", nonce=uint())
 Notice = Structure("Notice", announcement=SignedBytes.nested())
 Announcement = Structure("Announcement", id=bin_(16), issued=uint(), expires=uint(), text=str_())
@@ -91,11 +93,13 @@ BODIES = {
     SEND: Send,
     ACK: Ack,
     WHISPER: Whisper,
+    PRESENCE: Presence,
     PING: Ping,
     STORED: Stored,
     REJECTED: Rejected,
     DELIVER: Deliver,
     WHISPERED: Whispered,
+    PRESENCE_CHANGED: PresenceChanged,
     PONG: Pong,
     NOTICE: Notice,
     DEVICES_CHANGED: DevicesChanged,
@@ -103,8 +107,21 @@ BODIES = {
     GOING_AWAY: GoingAway,
     ERROR: ErrorNotice,
 }
-FROM_CLIENT = {HELLO, SEND, ACK, WHISPER, PING, ERROR}
-FROM_RELAY = {WELCOME, STORED, REJECTED, DELIVER, WHISPERED, PONG, NOTICE, DEVICES_CHANGED, PREKEYS_LOW, GOING_AWAY, ERROR}
+FROM_CLIENT = {HELLO, SEND, ACK, WHISPER, PRESENCE, PING, ERROR}
+FROM_RELAY = {
+    WELCOME,
+    STORED,
+    REJECTED,
+    DELIVER,
+    WHISPERED,
+    PRESENCE_CHANGED,
+    PONG,
+    NOTICE,
+    DEVICES_CHANGED,
+    PREKEYS_LOW,
+    GOING_AWAY,
+    ERROR,
+}
 
 _Frame = Structure("Frame", version=uint(8), kind=uint(16), seq=uint(64), body=bin_(), tag=bin_())
 

@@ -79,6 +79,13 @@ pub(crate) const TWINS: &[Twin] = &[
         => "if !TWIN && whisper.deposits.iter().any(|d| d.ciphertext.len() > WHISPER_MAX) {"),
     twin!("whispers-without-end", "WHISPER-5/rate", "server/src/service/whisper.rs",
         "if allowance.retry_after.is_some() {" => "if !TWIN && allowance.retry_after.is_some() {"),
+    twin!("shows-everybody", "PRE-3/not-shown", "server/src/domain/presence.rs",
+        "self.shown_to.binary_search(to).is_ok()" => "TWIN || self.shown_to.binary_search(to).is_ok()"),
+    twin!("keeps-who-has-gone", "PRE-2/left", "server/src/service/connect.rs",
+        "self.presences.end(slot);" => "if !TWIN { self.presences.end(slot); }"),
+    twin!("takes-long-presences", "PRE-4/shown-too-many", "server/src/domain/presence.rs",
+        "if shown_to.len() > PRESENCE_MAX || watching.len() > PRESENCE_MAX {"
+        => "if !TWIN && (shown_to.len() > PRESENCE_MAX || watching.len() > PRESENCE_MAX) {"),
     twin!("gives-a-prekey-twice", "CLAIM-1/order", "server/src/adapters/outbound/sqlite/prekeys.rs",
         "for (kind, id) in spent {" => "for (kind, id) in spent.into_iter().filter(|_| !TWIN) {"),
     twin!("accepts-a-lower-prekey", "PUB-3/lower", "server/src/domain/prekey.rs",

@@ -122,19 +122,20 @@ fn genuine() -> &'static (RawFrame, RawFrame, RawFrame) {
 
 fn command(input: &[u8]) {
     let Some((selector, bytes)) = input.split_first() else { return };
-    match selector % 6 {
+    match selector % 7 {
         0 => structure::<command::Send>(bytes),
         1 => structure::<command::Ack>(bytes),
         2 => structure::<command::Ping>(bytes),
         3 => structure::<command::ListVersion>(bytes),
         4 => structure::<command::Deposit>(bytes),
-        _ => structure::<command::Whisper>(bytes),
+        5 => structure::<command::Whisper>(bytes),
+        _ => structure::<command::Presence>(bytes),
     }
 }
 
 fn event(input: &[u8]) {
     let Some((selector, bytes)) = input.split_first() else { return };
-    match selector % 11 {
+    match selector % 12 {
         0 => structure::<event::Stored>(bytes),
         1 => structure::<event::Rejected>(bytes),
         2 => structure::<event::Deliver>(bytes),
@@ -145,9 +146,10 @@ fn event(input: &[u8]) {
         7 => structure::<event::ErrorNotice>(bytes),
         8 => structure::<event::Whispered>(bytes),
         9 => structure::<announcement::Announcement>(bytes),
-        _ => object(bytes, |announcement| {
+        10 => object(bytes, |announcement| {
             announcement::Notice { announcement }.verify(&people::relay_key().verifying_key().to_bytes()).is_ok()
         }),
+        _ => structure::<event::PresenceChanged>(bytes),
     }
 }
 

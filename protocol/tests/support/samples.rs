@@ -5,10 +5,10 @@ use serde::Serialize;
 use susurro_protocol::announcement::{Announcement, Notice};
 use susurro_protocol::bytes::{Bin, Fixed};
 use susurro_protocol::codec::{Structure, decode, encode};
-use susurro_protocol::command::{Ack, Deposit, ListVersion, Ping, Send, Whisper};
+use susurro_protocol::command::{Ack, Deposit, ListVersion, Ping, Presence, Send, Whisper};
 use susurro_protocol::content::{self, Attachment, Content, Receipt, Repair, Resent, Text};
 use susurro_protocol::event::{
-    Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, Rejected, Stored, Whispered,
+    Deliver, DevicesChanged, ErrorNotice, GoingAway, Pong, PrekeysLow, PresenceChanged, Rejected, Stored, Whispered,
 };
 use susurro_protocol::frame::{FrameKind, RawFrame};
 use susurro_protocol::handshake::{Hello, Welcome, refuse};
@@ -78,10 +78,12 @@ pub fn structures() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         one(&Ack { cursor: 1 }),
         one(&Ping { nonce: 1 }),
         one(&whisper()),
+        one(&presence()),
         one(&stored()),
         one(&rejected()),
         one(&deliver()),
         one(&whispered()),
+        one(&presence_changed()),
         one(&Pong { nonce: 1 }),
         one(&announced()),
         one(&announcement()),
@@ -171,6 +173,7 @@ fn commands() -> Vec<Sample> {
         selected("command", 3, "list-version", &list(2)),
         selected("command", 4, "deposit", &deposit(4, 20)),
         selected("command", 5, "whisper", &whisper()),
+        selected("command", 6, "presence", &presence()),
     ]
 }
 
@@ -187,6 +190,7 @@ fn events() -> Vec<Sample> {
         selected("event", 8, "whispered", &whispered()),
         selected("event", 9, "announcement", &announcement()),
         selected("event", 10, "notice", &announced().announcement),
+        selected("event", 11, "presence-changed", &presence_changed()),
     ]
 }
 
@@ -400,6 +404,14 @@ fn typing() -> Typing {
 
 fn whisper() -> Whisper {
     Whisper { chat: chat(), deposits: vec![deposit(4, 20)] }
+}
+
+fn presence() -> Presence {
+    Presence { shown_to: vec![account(3)], watching: vec![account(3), account(4)] }
+}
+
+fn presence_changed() -> PresenceChanged {
+    PresenceChanged { joined: vec![account(3)], left: vec![account(4)] }
 }
 
 fn announced() -> Notice {

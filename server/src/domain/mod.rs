@@ -10,6 +10,7 @@ pub mod login;
 pub mod mailbox;
 pub mod message;
 pub mod prekey;
+pub mod presence;
 pub mod proxies;
 pub mod rate;
 pub mod schema;

@@ -1,13 +1,13 @@
 //! Wake-ups between those who deposit and the connections that wait.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use susurro_protocol::announcement::Notice;
 use susurro_protocol::event::{DevicesChanged, PrekeysLow};
 use susurro_protocol::limits::{ANNOUNCEMENTS_MAX, DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES, WHISPERS_WAITING};
-use susurro_protocol::{DeviceId, ErrorCode};
+use susurro_protocol::{AccountId, DeviceId, ErrorCode};
 use tokio::sync::Notify;
 
 use crate::domain::message::{Signal, Waiting};
@@ -118,6 +118,8 @@ pub struct Taken {
     pub signals: VecDeque<Signal>,
     /// One-time prekeys run out.
     pub prekeys_low: Option<PrekeysLow>,
+    /// Watched accounts that came (true) and went (false).
+    pub presence: BTreeMap<AccountId, bool>,
     /// Announcements, oldest first.
     pub notices: Vec<Arc<Notice>>,
     /// Accounts with another device list.
@@ -180,6 +182,19 @@ impl Slot {
             }
             state.devices_changed.push(changed);
         });
+    }
+
+    /// Leaves a word that a watched account came or went; a later one about the same account takes its place.
+    pub fn presence(&self, account: AccountId, joined: bool) {
+        self.change(|state| {
+            state.presence.insert(account, joined);
+        });
+    }
+
+    /// Forgets such words about accounts that are no longer watched, so that there are no more than those. In order.
+    pub fn watches(&self, watching: &[AccountId]) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.presence.retain(|account, _| watching.binary_search(account).is_ok());
     }
 
     /// Leaves announcements. More than are in force at a time cannot wait: the oldest make way.

@@ -1,7 +1,7 @@
 //! What the nodes of one relay tell each other.
 
-use susurro_protocol::DeviceId;
 use susurro_protocol::event::{DevicesChanged, PrekeysLow};
+use susurro_protocol::{AccountId, DeviceId};
 
 use super::{Bus, Turn};
 use crate::domain::message::{Signal, Waiting};
@@ -10,15 +10,16 @@ use crate::domain::token::FamilyId;
 /// The way from one node to the others. What is said may be lost, and is said only to those who listen at that
 /// moment: nothing may depend on it that the store does not know as well.
 pub trait Link: Send + Sync {
-    /// Listens to what is said to a device, from before anything that is said after this call.
-    fn follow(&self, device: DeviceId);
+    /// Listens to what is said to a device or an account, from before anything that is said after this call. To what
+    /// is said to everyone every node listens.
+    fn follow(&self, whom: Audience);
 
     /// Listens no longer.
-    fn unfollow(&self, device: DeviceId);
+    fn unfollow(&self, whom: Audience);
 
     /// Says something to the nodes that listen. Must not block. `false` when it will certainly not arrive.
     ///
-    /// All that is said to one device while the link is up is heard in the same order by every node, the one that
+    /// All that is said to one device or account while the link is up is heard in the same order by every node, the one that
     /// says it included.
     fn say(&self, to: Audience, word: Word) -> bool;
 
@@ -43,6 +44,8 @@ pub trait Heard: Send + Sync {
 pub enum Audience {
     /// The node that a device is connected to.
     Device(DeviceId),
+    /// The nodes with connections of an account that take part in presence.
+    Account(AccountId),
     /// Every node.
     Everyone,
 }
@@ -64,6 +67,15 @@ pub enum Word {
     Revoked(FamilyId),
     /// A node is at work.
     AtWork(AtWork),
+    /// Somebody is shown to the account, or no longer.
+    Shown(Shown),
+    /// The question whether the account is shown.
+    IsShown {
+        /// To whom.
+        to: AccountId,
+        /// The node that asks.
+        node: u64,
+    },
 }
 
 /// What a node says of itself.
@@ -73,6 +85,17 @@ pub struct AtWork {
     pub node: u64,
     /// Its connections.
     pub connections: u64,
+}
+
+/// That somebody is shown to an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// Who.
+    pub account: AccountId,
+    /// The node at which.
+    pub node: u64,
+    /// Whether it is so from now on, or no longer.
+    pub joined: bool,
 }
 
 /// One connection of a device among all nodes.

@@ -24,7 +24,7 @@ pub use announcements::Announcements;
 pub use blobs::{BlobRecords, Blobs};
 pub use bus::{Bus, Ending, Node, Reach, Slot, Taken, Turn};
 pub use chats::Chats;
-pub use link::{AtWork, Attachment, Audience, Connections, Heard, Link, Word};
+pub use link::{AtWork, Attachment, Audience, Connections, Heard, Link, Shown, Word};
 pub use mailboxes::{Commits, MailboxState, Mailboxes, Receipt};
 pub use neighbours::{Around, Neighbours, Stance};
 pub use prekeys::{Claimed, Prekeys};

@@ -22,6 +22,7 @@ use susurro_protocol::event::{DevicesChanged, PrekeysLow};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::Presences;
 use crate::domain::message::{Signal, Waiting};
 use crate::domain::token::FamilyId;
 use crate::ports::{
@@ -53,7 +54,7 @@ const AT_WORK_EVERY: Duration = Duration::from_secs(2);
 const AT_WORK_FOR: Duration = Duration::from_secs(8);
 
 /// Nodes that are known of at a time; more than a relay has.
-const NODES_MAX: usize = 1_000;
+pub(super) const NODES_MAX: usize = 1_000;
 
 /// The bus of a node that is not alone.
 pub struct Cluster {
@@ -71,6 +72,7 @@ pub struct Cluster {
     changed: Notify,
     /// The other nodes, with the connections that they have spoken of, and when.
     others: Mutex<HashMap<u64, (u64, Instant)>>,
+    presences: Arc<Presences>,
 }
 
 /// A connection of this node, and how far its announcement has come.
@@ -86,13 +88,20 @@ impl Cluster {
     pub fn new(local: Arc<dyn Connections>, link: Arc<dyn Link>, node: u64) -> Self {
         let (numbers, attached, is_polling) = (AtomicU64::default(), Mutex::default(), AtomicBool::default());
         let (losses, changed, others) = (AtomicU64::default(), Notify::new(), Mutex::default());
-        Self { local, link, is_linked: true, is_polling, node, numbers, attached, losses, changed, others }
+        let presences = Arc::new(Presences::new(link.clone(), node));
+        Self { local, link, is_linked: true, is_polling, node, numbers, attached, losses, changed, others, presences }
     }
 
     /// The bus of a node without a link, over its own connections: it has to find out whether there are others.
     #[must_use]
     pub fn unlinked(local: Arc<dyn Connections>) -> Self {
         Self { is_linked: false, ..Self::new(local, Arc::new(Unlinked), 0) }
+    }
+
+    /// Who is there, as far as this node knows.
+    #[must_use]
+    pub fn presences(&self) -> Arc<Presences> {
+        self.presences.clone()
     }
 
     /// Tells the other nodes again and again that this one is at work.
@@ -112,6 +121,7 @@ impl Cluster {
         if node == self.node {
             return;
         }
+        self.presences.heard_at_work(node);
         let mut others = self.others();
         others.retain(|_, (_, heard)| heard.elapsed() < AT_WORK_FOR);
         if others.len() < NODES_MAX {
@@ -207,7 +217,7 @@ impl Cluster {
         }
         attached.remove(&device);
         let ended = self.local.supersede(device);
-        self.link.unfollow(device);
+        self.link.unfollow(Audience::Device(device));
         drop(attached);
         if ended {
             // What was stored here up to now was handed to the connection that has just ended.
@@ -217,7 +227,7 @@ impl Cluster {
 }
 
 /// A time around `time`, another each time and in each node, so that they do not ask in step.
-fn jittered(time: Duration) -> Duration {
+pub(super) fn jittered(time: Duration) -> Duration {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(0_u8) % 512;
     time * 3 / 4 + time * u32::try_from(random).unwrap_or_default() / 1024
@@ -229,7 +239,7 @@ impl Bus for Cluster {
         // Under one lock with what is followed, so that a connection that goes does not take that from one that comes.
         let mut attached = self.attached();
         let slot = self.local.attach(device, family, turn)?;
-        self.link.follow(device);
+        self.link.follow(Audience::Device(device));
         let attachment = Attachment { node: self.node, number, turn };
         let under_way = self.link.say(Audience::Device(device), Word::Attached(attachment));
         attached.insert(device, Announced { attachment, under_way });
@@ -240,7 +250,7 @@ impl Bus for Cluster {
         let mut attached = self.attached();
         self.local.detach(device, slot);
         if !self.local.has(device) && attached.remove(&device).is_some() {
-            self.link.unfollow(device);
+            self.link.unfollow(Audience::Device(device));
         }
     }
 
@@ -320,12 +330,12 @@ impl Bus for Cluster {
 }
 
 /// The link of a node that has none.
-struct Unlinked;
+pub(super) struct Unlinked;
 
 impl Link for Unlinked {
-    fn follow(&self, _: DeviceId) {}
+    fn follow(&self, _: Audience) {}
 
-    fn unfollow(&self, _: DeviceId) {}
+    fn unfollow(&self, _: Audience) {}
 
     fn say(&self, _: Audience, _: Word) -> bool {
         false
@@ -351,6 +361,7 @@ impl Heard for Cluster {
             }
             (Audience::Everyone, Word::Revoked(family)) => self.local.revoke(family),
             (Audience::Everyone, Word::AtWork(node)) => self.heard_at_work(node),
+            (Audience::Account(account), word) => self.presences.heard(account, &word),
             (Audience::Device(_) | Audience::Everyone, _) => {}
         }
     }
@@ -363,6 +374,7 @@ impl Heard for Cluster {
     }
 
     fn restored(&self) {
+        self.presences.restored();
         self.changed.notify_one();
     }
 }

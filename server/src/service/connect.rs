@@ -120,6 +120,7 @@ impl Relay {
     /// Takes a connection away again.
     pub fn detach(&self, device: DeviceId, slot: &Arc<Slot>) {
         self.ports.bus.detach(device, slot);
+        self.presences.end(slot);
     }
 
     /// A message as it goes out to its device.

@@ -15,6 +15,7 @@ mod login;
 mod mailbox;
 mod own_account;
 mod pace;
+mod presence;
 mod profile;
 mod rates;
 mod recovery;
@@ -37,6 +38,7 @@ pub use administration::Office;
 pub use cluster::Cluster;
 pub use connect::{Opened, Resume};
 pub use fanout::Fanout;
+pub use presence::Presences;
 pub use rates::SharedRates;
 pub use status::Passed;
 
@@ -110,6 +112,7 @@ pub struct Relay {
     /// How much each device may bring.
     paces: Paces,
     in_force: announcements::InForce,
+    presences: Arc<Presences>,
 }
 
 /// Devices whose whispers are counted at a time.
@@ -134,6 +137,7 @@ impl Relay {
             paces,
             blob_quota,
             in_force: announcements::InForce::default(),
+            presences: Arc::new(Presences::alone()),
         }
     }
 
@@ -154,6 +158,12 @@ impl Relay {
     pub fn with_blob_quota(mut self, bytes: u64) -> Self {
         self.blob_quota = bytes;
         self
+    }
+
+    /// The same as one node of several.
+    #[must_use]
+    pub fn with_presences(self, presences: Arc<Presences>) -> Self {
+        Self { presences, ..self }
     }
 
     /// What `GET /.well-known/susurro` says.

@@ -20,6 +20,7 @@ mod matrix;
 mod messages;
 mod nodes;
 mod openapi;
+mod presence;
 mod program;
 mod recovery;
 mod seen;

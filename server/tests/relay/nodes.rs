@@ -19,16 +19,16 @@ use crate::support::{Closed, PATIENCE, Person, Relay, code, config, pair, regist
 use crate::{devices, recovery};
 
 /// Two nodes and what they share.
-struct Two {
-    one: Relay,
-    other: Relay,
-    redis: Redis,
+pub(crate) struct Two {
+    pub(crate) one: Relay,
+    pub(crate) other: Relay,
+    pub(crate) redis: Redis,
     secrets: tempfile::TempDir,
     database: Database,
 }
 
 /// Two nodes without Redis.
-async fn two_unlinked() -> (Relay, Relay, Database) {
+pub(crate) async fn two_unlinked() -> (Relay, Relay, Database) {
     let (database, secrets) = (database().unwrap(), tempfile::tempdir().unwrap());
     let start = async || {
         let dir = tempfile::tempdir().unwrap();
@@ -41,7 +41,7 @@ async fn two_unlinked() -> (Relay, Relay, Database) {
 }
 
 /// Waits until a node says this of the others in `/readyz`, which it is all the time.
-async fn reaches(relay: &Relay, how: &str) {
+pub(crate) async fn reaches(relay: &Relay, how: &str) {
     let until = Instant::now() + PATIENCE;
     loop {
         let answer = reqwest::get(format!("{}/readyz", relay.running.url())).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_node_hears_from_the_database_that_another_has_lost_redis() {
     reaches(&two.other, "linked").await;
 }
 
-async fn two_with(change: impl Fn(Config) -> Config) -> Two {
+pub(crate) async fn two_with(change: impl Fn(Config) -> Config) -> Two {
     two_of(|config, _| change(config)).await
 }
 
@@ -125,7 +125,7 @@ async fn two_of(change: impl Fn(Config, usize) -> Config) -> Two {
 }
 
 /// The same person at another node.
-fn moved(person: &Person, to: &Relay) -> Person {
+pub(crate) fn moved(person: &Person, to: &Relay) -> Person {
     moved_to(person, &to.running.url())
 }
 

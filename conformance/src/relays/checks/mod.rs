@@ -13,6 +13,7 @@ mod keys;
 mod lists;
 mod login;
 mod opening;
+mod presence;
 mod rates;
 mod recovery;
 mod registration;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Check<Ground>> {
         send::checks(),
         deliver::checks(),
         whisper::checks(),
+        presence::checks(),
         registration::checks(),
         login::checks(),
         tokens::checks(),

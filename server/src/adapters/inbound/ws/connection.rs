@@ -11,8 +11,8 @@ use futures_util::FutureExt as _;
 use susurro_protocol::announcement::Notice;
 use susurro_protocol::bytes::Bin;
 use susurro_protocol::codec::{self, Structure};
-use susurro_protocol::command::{Ack, Ping, Send};
-use susurro_protocol::event::{ErrorNotice, GoingAway, Pong, Rejected, Stored, Whispered};
+use susurro_protocol::command::{Ack, Ping, Presence, Send};
+use susurro_protocol::event::{ErrorNotice, GoingAway, Pong, PresenceChanged, Rejected, Stored, Whispered};
 use susurro_protocol::frame::{FrameKind, VerifiedFrame};
 use susurro_protocol::limits::{CIPHERTEXT_MAX, DELIVERY_WINDOW, DELIVERY_WINDOW_BYTES};
 use susurro_protocol::session::{FrameOpener, FrameSealer};
@@ -25,6 +25,7 @@ use super::wire::{End, Wire};
 use crate::domain::Error;
 use crate::domain::error::Mismatch;
 use crate::domain::message::{Deposited, Signal, Submission, Waiting};
+use crate::domain::presence::messages_worth;
 use crate::domain::rate::Spent;
 use crate::domain::token::Claims;
 use crate::metrics::metrics;
@@ -261,6 +262,7 @@ impl Connection {
                 let forwarded = self.relay.whisper(&self.claims, body(&frame)?).await;
                 forwarded.map_err(|error| End::Because(error.code(), FrameKind::Whisper.number()))
             }
+            FrameKind::Presence => self.show(body(&frame)?),
             FrameKind::Ping => {
                 let Ping { nonce } = body(&frame)?;
                 self.feed(FrameKind::Pong, &Pong { nonce }).await
@@ -277,6 +279,12 @@ impl Connection {
             }
             other => Err(End::Because(ErrorCode::UnexpectedFrame, other.number())),
         }
+    }
+
+    fn show(&mut self, presence: Presence) -> Result<(), End> {
+        self.count(messages_worth(&presence), 0);
+        let said = self.relay.presence(&self.claims, &self.slot, presence);
+        said.map_err(|error| End::Because(error.code(), FrameKind::Presence.number()))
     }
 
     /// Takes a message in. Its answer comes in its turn, when it is durable or refused.
@@ -331,7 +339,8 @@ impl Connection {
 
     /// Looks at what the bus has brought.
     async fn wake(&mut self) -> Result<(), End> {
-        let Taken { messages, behind, signals, prekeys_low, devices_changed, notices, ending, .. } = self.slot.take();
+        let Taken { messages, behind, signals, prekeys_low, devices_changed, presence, notices, ending, .. } =
+            self.slot.take();
         if let Some(ending) = ending {
             return Err(ending.0.into());
         }
@@ -347,6 +356,11 @@ impl Connection {
                 continue;
             }
             self.feed(FrameKind::Notice, &*notice).await?;
+        }
+        if !presence.is_empty() {
+            let of = |wanted: bool| presence.iter().filter(move |(_, joined)| **joined == wanted);
+            let [left, joined] = [false, true].map(|wanted| of(wanted).map(|(account, _)| *account).collect());
+            self.feed(FrameKind::PresenceChanged, &PresenceChanged { joined, left }).await?;
         }
         for Signal { chat, sender, sender_device, ciphertext, .. } in signals {
             let whispered = Whispered { chat, sender, sender_device, ciphertext: Bin(ciphertext) };

@@ -1,4 +1,5 @@
-//! The way between nodes: a channel for each connected device, one for all nodes, and one to hear oneself.
+//! The way between nodes: a channel for each connected device and for each account that takes part in presence, one
+//! for all nodes, and one to hear oneself.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{Msg, PushInfo, PushKind, RedisError};
-use susurro_protocol::DeviceId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
@@ -19,6 +19,9 @@ use crate::ports::{Audience, Heard, Link, Word};
 /// Words that wait to be said; more are dropped, which costs those that they are for the time until they look into
 /// the store by themselves.
 const WAITING_MAX: usize = 65_536;
+
+/// The same for words about presence, which must not take the room of others.
+const PRESENCES_WAITING_MAX: usize = WAITING_MAX / 4;
 
 /// Orders that are carried out together.
 const TOGETHER: usize = 512;
@@ -52,14 +55,14 @@ pub struct Driver {
 
 #[derive(Default)]
 struct Shared {
-    followed: Mutex<HashSet<DeviceId>>,
+    followed: Mutex<HashSet<Audience>>,
     up: AtomicBool,
     waiting: AtomicUsize,
 }
 
 enum Order {
-    /// What is followed of this device has changed.
-    Follow(DeviceId),
+    /// Whether this is followed has changed.
+    Follow(Audience),
     Say(Audience, Word),
 }
 
@@ -78,24 +81,26 @@ pub fn link(options: Options) -> Result<(RedisLink, Driver), Error> {
 }
 
 impl Shared {
-    fn followed(&self) -> MutexGuard<'_, HashSet<DeviceId>> {
+    fn followed(&self) -> MutexGuard<'_, HashSet<Audience>> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Link for RedisLink {
-    fn follow(&self, device: DeviceId) {
-        self.shared.followed().insert(device);
-        let _ = self.orders.send(Order::Follow(device));
+    fn follow(&self, whom: Audience) {
+        self.shared.followed().insert(whom);
+        let _ = self.orders.send(Order::Follow(whom));
     }
 
-    fn unfollow(&self, device: DeviceId) {
-        self.shared.followed().remove(&device);
-        let _ = self.orders.send(Order::Follow(device));
+    fn unfollow(&self, whom: Audience) {
+        self.shared.followed().remove(&whom);
+        let _ = self.orders.send(Order::Follow(whom));
     }
 
     fn say(&self, to: Audience, word: Word) -> bool {
-        if !self.is_up() || self.shared.waiting.load(Ordering::Relaxed) >= WAITING_MAX {
+        let is_presence = matches!(word, Word::Shown(_) | Word::IsShown { .. });
+        let most = if is_presence { PRESENCES_WAITING_MAX } else { WAITING_MAX };
+        if !self.is_up() || self.shared.waiting.load(Ordering::Relaxed) >= most {
             return false;
         }
         self.shared.waiting.fetch_add(1, Ordering::Relaxed);
@@ -190,8 +195,8 @@ impl Driver {
         let everyone = self.channel(Audience::Everyone);
         self.audiences.insert(everyone.clone(), Audience::Everyone);
         connection.subscribe(&[everyone]).await?;
-        let devices: Vec<DeviceId> = self.shared.followed().iter().copied().collect();
-        self.follow(&mut connection, devices).await?;
+        let followed: Vec<Audience> = self.shared.followed().iter().copied().collect();
+        self.follow(&mut connection, followed).await?;
 
         self.shared.up.store(true, Ordering::Relaxed);
         *was_up = true;
@@ -247,7 +252,7 @@ impl Driver {
         let (mut changed, mut said, mut woken) = (Vec::new(), Vec::new(), HashSet::new());
         for order in orders.drain(..) {
             match order {
-                Order::Follow(device) => changed.push(device),
+                Order::Follow(whom) => changed.push(whom),
                 Order::Say(to, word) => {
                     self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
                     // One look into the store finds all that many wake-ups are about.
@@ -270,17 +275,17 @@ impl Driver {
         Ok(())
     }
 
-    /// Makes what Redis is listened to for these devices what it should be.
-    async fn follow(&mut self, connection: &mut Connection, devices: Vec<DeviceId>) -> Result<(), RedisError> {
-        let wanted: Vec<(DeviceId, bool)> = {
+    /// Makes what Redis is listened to for these what it should be.
+    async fn follow(&mut self, connection: &mut Connection, whom: Vec<Audience>) -> Result<(), RedisError> {
+        let wanted: Vec<(Audience, bool)> = {
             let followed = self.shared.followed();
-            devices.into_iter().map(|device| (device, followed.contains(&device))).collect()
+            whom.into_iter().map(|whom| (whom, followed.contains(&whom))).collect()
         };
         let (mut come, mut go) = (BTreeMap::new(), BTreeMap::new());
-        for (device, wanted) in wanted {
-            let channel = self.channel(Audience::Device(device));
+        for (whom, wanted) in wanted {
+            let channel = self.channel(whom);
             let share = share(&channel).to_owned();
-            if wanted && self.audiences.insert(channel.clone(), Audience::Device(device)).is_none() {
+            if wanted && self.audiences.insert(channel.clone(), whom).is_none() {
                 come.entry(share).or_insert_with(Vec::new).push(channel);
             } else if !wanted && self.audiences.remove(&channel).is_some() {
                 go.entry(share).or_insert_with(Vec::new).push(channel);
@@ -298,6 +303,7 @@ impl Driver {
     fn channel(&self, to: Audience) -> String {
         let name = match to {
             Audience::Device(device) => self.seal.name("d", device.as_bytes()),
+            Audience::Account(account) => self.seal.name("p", account.as_bytes()),
             Audience::Everyone => self.seal.name("a", &[]),
         };
         name.unwrap_or_default()

@@ -7,7 +7,7 @@ use susurro_protocol::{AccountId, ChatId, DeviceId};
 
 use crate::domain::message::Signal;
 use crate::domain::token::FamilyId;
-use crate::ports::{AtWork, Attachment, Turn, Word};
+use crate::ports::{AtWork, Attachment, Shown, Turn, Word};
 
 const WAKE: u8 = 1;
 const WHISPER: u8 = 2;
@@ -16,6 +16,8 @@ const ATTACHED: u8 = 4;
 const REVOKED: u8 = 5;
 const DEVICES_CHANGED: u8 = 6;
 const AT_WORK: u8 = 7;
+const SHOWN: u8 = 8;
+const IS_SHOWN: u8 = 9;
 
 pub(super) fn encode(word: &Word) -> Vec<u8> {
     match word {
@@ -38,6 +40,10 @@ pub(super) fn encode(word: &Word) -> Vec<u8> {
         Word::AtWork(AtWork { node, connections }) => {
             [&[AT_WORK][..], [*node, *connections].map(u64::to_be_bytes).as_flattened()].concat()
         }
+        Word::Shown(Shown { account, node, joined }) => {
+            [&[SHOWN][..], account.as_bytes(), &node.to_be_bytes(), &[u8::from(*joined)]].concat()
+        }
+        Word::IsShown { to, node } => [&[IS_SHOWN][..], to.as_bytes(), &node.to_be_bytes()].concat(),
     }
 }
 
@@ -73,6 +79,14 @@ pub(super) fn decode(said: &[u8]) -> Option<Word> {
             node: u64::from_be_bytes(take(&mut rest)?),
             connections: u64::from_be_bytes(take(&mut rest)?),
         }),
+        SHOWN => Word::Shown(Shown {
+            account: AccountId::from_bytes(take(&mut rest)?),
+            node: u64::from_be_bytes(take(&mut rest)?),
+            joined: take::<1>(&mut rest)? == [1],
+        }),
+        IS_SHOWN => {
+            Word::IsShown { to: AccountId::from_bytes(take(&mut rest)?), node: u64::from_be_bytes(take(&mut rest)?) }
+        }
         _ => return None,
     };
     Some(word)
@@ -105,6 +119,9 @@ mod tests {
             Word::Revoked(FamilyId([9; 16])),
             Word::DevicesChanged(DevicesChanged { account: AccountId::from_bytes([5; 16]), version: 3 }),
             Word::AtWork(AtWork { node: u64::MAX - 1, connections: 10_000 }),
+            Word::Shown(Shown { account: AccountId::from_bytes([6; 16]), node: 3, joined: true }),
+            Word::Shown(Shown { account: AccountId::from_bytes([6; 16]), node: 3, joined: false }),
+            Word::IsShown { to: AccountId::from_bytes([7; 16]), node: u64::MAX },
         ] {
             let said = encode(&word);
             assert_eq!(decode(&said).as_ref(), Some(&word));
