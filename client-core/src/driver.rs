@@ -3,7 +3,7 @@
 //! Everything that waits when an input is taken is handled together and becomes one commit, so a
 //! backlog costs one write to the disk a batch, not one a message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -78,6 +78,8 @@ pub(crate) struct Shown {
     pub(crate) connection: watch::Sender<Connection>,
     /// Whether nothing is left to do: connected, mailbox drained, outbox sent.
     pub(crate) settled: watch::Sender<bool>,
+    /// The contacts that are there, as the relay says.
+    pub(crate) present: watch::Sender<BTreeSet<AccountName>>,
     /// What the system said when the relay could not be reached.
     pub(crate) cause: Arc<Mutex<Option<TransportError>>>,
 }
@@ -88,6 +90,7 @@ impl Shown {
             events: broadcast::Sender::new(EVENTS),
             connection: watch::Sender::new(Connection::Offline),
             settled: watch::Sender::new(false),
+            present: watch::Sender::default(),
             cause: Arc::default(),
         }
     }
@@ -375,6 +378,13 @@ impl Driver {
         self.shown.connection.send_if_modified(|shown| {
             let changed = *shown != connection;
             *shown = connection;
+            changed
+        });
+        self.shown.present.send_if_modified(|shown| {
+            let changed = shown != self.engine.present();
+            if changed {
+                shown.clone_from(self.engine.present());
+            }
             changed
         });
         self.shown.settled.send_if_modified(|shown| std::mem::replace(shown, settled) != settled);

@@ -25,6 +25,7 @@ const NAMES: [&str; 3] = ["bob", "carol", "dave"];
 #[derive(Default, Debug, PartialEq)]
 struct Reference {
     typing_switched_off: bool,
+    presence: bool,
     announcements: BTreeMap<AnnouncementId, u64>,
     tokens: Option<(String, u64, String)>,
     cursor: u64,
@@ -49,6 +50,7 @@ impl Reference {
             }
             Mutation::Cursor(cursor) => self.cursor = cursor,
             Mutation::TypingNotices(enabled) => self.typing_switched_off = !enabled,
+            Mutation::Presence(enabled) => self.presence = enabled,
             Mutation::Announcement(said) => drop(self.announcements.entry(said.id).or_insert(said.expires)),
             Mutation::ForgetAnnouncements(time) => self.announcements.retain(|_, expires| *expires >= time),
             Mutation::Prekeys(bytes) => self.prekeys = bytes.to_vec(),
@@ -120,6 +122,7 @@ impl Reference {
             tokens: snapshot.tokens.map(|t| (t.access.to_string(), t.access_expires, t.refresh.to_string())),
             cursor: snapshot.cursor,
             typing_switched_off: !snapshot.typing_notices,
+            presence: snapshot.presence,
             announcements: snapshot.announcements.into_iter().collect(),
             prekeys: snapshot.prekeys.to_vec(),
             contacts: snapshot.contacts.into_iter().map(|c| (c.name.to_string(), c)).collect(),
@@ -352,6 +355,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
         id().prop_map(Mutation::SendLogDone),
         (0..100_u64).prop_map(Mutation::ForgetBefore),
         any::<bool>().prop_map(Mutation::TypingNotices),
+        any::<bool>().prop_map(Mutation::Presence),
         (small(), 0..100_u64, any::<String>()).prop_map(|(id, expires, text)| {
             let id = AnnouncementId::from_bytes([id; 16]);
             Mutation::Announcement(Announcement { id, issued: 1, expires, text })

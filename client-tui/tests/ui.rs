@@ -347,6 +347,23 @@ mod any_size_and_text {
 }
 
 #[test]
+fn who_is_there_is_shown_by_a_sign_and_in_words_in_both_languages_and_on_narrow_screens() {
+    let mut model = conversation();
+    let told = |there: &[&str]| Msg::Present(there.iter().map(|peer| name(peer)).collect());
+    let shows = |model: &mut Model, columns, rows, words: &str| text(&screen(model, columns, rows)).contains(words);
+    assert!(!shows(&mut model, 100, 24, "•") && !shows(&mut model, 100, 24, ", here"));
+    let _ = update(&mut model, told(&["bob"]));
+    assert!(shows(&mut model, 100, 24, "bob ✓ •"), "in the list");
+    assert!(shows(&mut model, 100, 24, "• here"), "above the messages");
+    assert!(shows(&mut model, 100, 24, "bob: verified, here"), "and below them");
+    assert!(shows(&mut model, 40, 15, "• here"), "where the list has no room");
+    model.texts = Texts::new(Language::Spanish).into();
+    assert!(shows(&mut model, 100, 24, "• aquí"));
+    let _ = update(&mut model, told(&[]));
+    assert!(!shows(&mut model, 100, 24, "aquí"));
+}
+
+#[test]
 fn who_types_is_shown_under_the_messages_and_in_the_list_in_both_languages_and_on_narrow_screens() {
     let mut model = conversation();
     let told = |typing| Msg::Client(ClientEvent::Typing { peer: name("bob"), typing });

@@ -795,6 +795,21 @@ fn typing_is_told_at_most_once_a_second_and_not_for_a_command() {
 }
 
 #[test]
+fn presence_is_switched_by_a_command_that_says_what_it_is_now() {
+    let mut model = talk(Trust::Unverified, vec![from_bob(1, 5, "hello")]);
+    for (line, wanted) in [("/presence on", Some(true)), ("/presence off", Some(false)), ("/presence", None)] {
+        write(&mut model, line);
+        let effects = press(&mut model, "Enter");
+        assert!(effects.contains(&Effect::SetPresence(wanted)), "{line}: {effects:?}");
+    }
+    write(&mut model, "/presence maybe");
+    assert!(!press(&mut model, "Enter").iter().any(|effect| matches!(effect, Effect::SetPresence(_))));
+    assert!(shown(&mut model).contains("Write /presence on or /presence off."));
+    assert_eq!(update(&mut model, Msg::Presence(true)), []);
+    assert!(shown(&mut model).contains("Your contacts see when you are here"));
+}
+
+#[test]
 fn who_types_is_remembered_until_the_client_says_otherwise() {
     let mut model = talk(Trust::Unverified, vec![from_bob(1, 5, "hello")]);
     for typing in [true, false] {

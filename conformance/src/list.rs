@@ -64,6 +64,10 @@ pub const TESTS: &[(&str, &str, &str)] = &[
     // What stands on the relay's disk, and how its nodes are told of each other.
     ("PRE-5", "server/tests/relay/presence.rs", "nothing_of_presence_is_written_down"),
     ("PRE-7", "server/tests/relay/presence.rs", "presence_crosses_nodes"),
+    // Whether somebody has switched presence on, and who is there on a screen.
+    ("PRE-8", "client-core/tests/sim/presence.rs", "nothing_is_said_and_nobody_shown_until_it_is_switched_on"),
+    ("PRE-8", "client-core/tests/sim/presence.rs", "nobody_whose_key_has_changed_is_told_or_shown"),
+    ("PRE-9", "client-core/tests/sim/presence.rs", "who_is_there_is_shown_and_nobody_is_after_the_session"),
     // The suite administers nothing, and cannot make a relay announce.
     (
         "ANN-1",

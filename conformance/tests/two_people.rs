@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
+use std::time::{Duration, Instant};
+
 use susurro_conformance::command::{Person, Said};
 use susurro_conformance::relay::Relay;
 
@@ -95,6 +97,34 @@ fn wait_stored_waits_for_the_device_of_the_peer() {
         let texts: Vec<_> = came.iter().map(|m| m["text"].clone()).collect();
         assert_eq!(texts, ["nobody is there", "now"]);
     });
+}
+
+#[test]
+fn who_is_there_is_told_to_contacts_when_both_have_switched_it_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Relay::start(&folder.path().join("relay"), "127.0.0.1:0", &[]).unwrap();
+    let (alice, bob) = (Person::new(folder.path(), "alice"), Person::new(folder.path(), "bob"));
+    ok(alice.run(&["register", "--relay", relay.url(), "--name", "alice"]).unwrap());
+    ok(bob.run(&["register", "--relay", relay.url(), "--name", "bob"]).unwrap());
+    ok(alice.run(&["send", "bob", "hello"]).unwrap());
+    ok(bob.run(&["recv", "--count", "1", "--timeout", "30"]).unwrap());
+    let shown = |person: &Person, wait| ok(person.run(&["presence", "show", "--json", "--wait", wait]).unwrap()).json();
+    let at_first = shown(&alice, "1");
+    assert_eq!((&at_first[0]["on"], at_first[0].get("present")), (&serde_json::json!(false), None));
+    for person in [&alice, &bob] {
+        assert_eq!(ok(person.run(&["presence", "on", "--json"]).unwrap()).json()[0]["on"], true);
+    }
+    assert_eq!(shown(&alice, "1")[0]["present"], serde_json::json!([]));
+    std::thread::scope(|scope| {
+        let receiving = scope.spawn(|| bob.run(&["recv", "--count", "1", "--timeout", "60"]).unwrap());
+        let until = Instant::now() + Duration::from_secs(30);
+        while shown(&alice, "1")[0]["present"] != serde_json::json!(["bob"]) {
+            assert!(Instant::now() < until, "bob is there");
+        }
+        ok(alice.run(&["send", "bob", "I see you"]).unwrap());
+        ok(receiving.join().unwrap());
+    });
+    assert_eq!(shown(&alice, "1")[0]["present"], serde_json::json!([]), "and gone");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod reading;
 mod registration;
 mod waiting;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -270,6 +271,12 @@ impl Client {
         self.inner.shown.connection.subscribe()
     }
 
+    /// The contacts that are there, as the relay says; none while presence is off or there is no connection.
+    #[must_use]
+    pub fn present(&self) -> watch::Receiver<BTreeSet<AccountName>> {
+        self.inner.shown.present.subscribe()
+    }
+
     /// Queues a text; returns once it is durable in the outbox. The name need not be known yet.
     ///
     /// # Errors
@@ -381,6 +388,24 @@ impl Client {
     /// Those of the store.
     pub async fn set_typing_notices(&self, enabled: bool) -> Result<(), Error> {
         self.command(Command::SetTypingNotices(enabled)).await
+    }
+
+    /// Whether contacts are shown when this account is connected, and it when they are. Off unless it was switched on.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn presence(&self) -> Result<bool, Error> {
+        Ok(self.inner.store.presence().await?)
+    }
+
+    /// Switches both on or off. The relay is told at once when there is a connection, and with each that comes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn set_presence(&self, enabled: bool) -> Result<(), Error> {
+        self.command(Command::SetPresence(enabled)).await
     }
 
     async fn command(&self, command: Command) -> Result<(), Error> {

@@ -124,6 +124,10 @@ async fn apply(connection: &mut SqliteConnection, change: &Mutation) -> Done {
             query("UPDATE profile SET typing_notices = ?").bind(*enabled).execute(connection).await?;
             Ok(())
         }
+        Mutation::Presence(enabled) => {
+            query("UPDATE profile SET presence = ?").bind(*enabled).execute(connection).await?;
+            Ok(())
+        }
         Mutation::Prekeys(bytes) => {
             query("UPDATE profile SET prekeys = ?").bind(&bytes[..]).execute(connection).await?;
             Ok(())

@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_typing.sql"),
     include_str!("migrations/0003_attachments.sql"),
     include_str!("migrations/0004_announcements.sql"),
+    include_str!("migrations/0005_presence.sql"),
 ];
 
 /// Bytes of a page of SQLCipher 4.

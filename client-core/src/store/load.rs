@@ -61,6 +61,7 @@ pub(crate) async fn snapshot(connection: &mut SqliteConnection) -> Result<Snapsh
         })
         .await?,
         typing_notices: row.try_get("typing_notices")?,
+        presence: row.try_get("presence")?,
         announcements: all(connection, "SELECT id, expires FROM announcements ORDER BY id", |row| {
             Ok((id(row.try_get("id")?)?, number(row.try_get("expires")?)))
         })
@@ -84,6 +85,10 @@ pub(crate) async fn announcements(connection: &mut SqliteConnection) -> Result<V
 
 pub(crate) async fn typing_notices(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
     Ok(query("SELECT typing_notices FROM profile").fetch_one(connection).await?.try_get(0)?)
+}
+
+pub(crate) async fn presence(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    Ok(query("SELECT presence FROM profile").fetch_one(connection).await?.try_get(0)?)
 }
 
 pub(crate) fn tokens(row: &SqliteRow) -> Result<Option<Tokens>, StoreError> {

@@ -312,6 +312,15 @@ impl Store {
         load::typing_notices(&mut *self.reader().await?).await
     }
 
+    /// Whether contacts are shown when this account is connected, and it when they are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn presence(&self) -> Result<bool, StoreError> {
+        load::presence(&mut *self.reader().await?).await
+    }
+
     /// Moves the write-ahead log into the database, closes it and frees the lock. Whatever is
     /// asked of the store afterwards is answered with [`StoreError::Closed`].
     ///

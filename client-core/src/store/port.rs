@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub sent: Vec<SentMessage>,
     /// Whether typing is told and shown.
     pub typing_notices: bool,
+    /// Whether contacts are shown when this account is connected, and it when they are.
+    pub presence: bool,
     /// The announcements that are held, with the time at which each expires.
     pub announcements: Vec<(AnnouncementId, u64)>,
 }
@@ -234,6 +236,8 @@ pub enum Mutation {
     SendLogDone(MessageId),
     /// Whether typing is told and shown.
     TypingNotices(bool),
+    /// Whether contacts are shown when this account is connected, and it when they are.
+    Presence(bool),
     /// The relay has announced this. One that is held already stays as it is.
     Announcement(Announcement),
     /// Drops announcements that expired before this time, in milliseconds since 1970.
@@ -265,6 +269,7 @@ impl std::fmt::Debug for Mutation {
             Self::UndecryptableDone(message) => write!(f, "UndecryptableDone({message})"),
             Self::SendLog(entry) => write!(f, "{entry:?}"),
             Self::SendLogDone(message) => write!(f, "SendLogDone({message})"),
+            Self::Presence(enabled) => write!(f, "Presence({enabled})"),
             Self::TypingNotices(enabled) => write!(f, "TypingNotices({enabled})"),
             Self::Announcement(said) => write!(f, "Announcement({})", said.id),
             Self::ForgetAnnouncements(time) => write!(f, "ForgetAnnouncements({time})"),

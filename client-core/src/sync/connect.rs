@@ -437,6 +437,7 @@ impl<R: CryptoRng> Engine<R> {
         self.inbox.held.clear();
         self.outbox.forget_in_flight();
         self.forget_typing();
+        self.forget_presence();
     }
 
     /// Tells a change of the connection.

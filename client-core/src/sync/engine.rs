@@ -19,6 +19,7 @@ use super::jobs::Jobs;
 use super::outbox::Outbox;
 use super::people::People;
 use super::prekeys::PrekeyState;
+use super::presence::Presences;
 use super::receipts::Sent;
 use super::repair::Repairs;
 use super::tokens::TokenState;
@@ -68,6 +69,7 @@ pub struct Engine<R> {
     pub(super) whispers: Whispers,
     pub(super) uploads: Uploads,
     pub(super) announcements: Announcements,
+    pub(super) presences: Presences,
     housekeeping_at: u64,
     told_queued: u64,
     told_wake: Option<u64>,
@@ -108,6 +110,7 @@ impl<R: CryptoRng> Engine<R> {
             whispers: Whispers::new(snapshot.typing_notices),
             uploads: Uploads::default(),
             announcements: Announcements::new(snapshot.announcements),
+            presences: Presences::new(snapshot.presence),
             housekeeping_at: now,
             told_wake: None,
             rng,
@@ -178,6 +181,10 @@ impl<R: CryptoRng> Engine<R> {
                 notices.iter().for_each(|notice| self.noticed(notice));
                 Ok(())
             }
+            Command::SetPresence(enabled) => {
+                self.set_presence(enabled);
+                Ok(())
+            }
             Command::LogOut => {
                 self.forget_tokens();
                 self.go_offline();
@@ -210,8 +217,9 @@ impl<R: CryptoRng> Engine<R> {
             }),
             FrameKind::Whispered => codec::decode(body).map(|whispered: Whispered| self.whispered(&whispered)),
             FrameKind::Notice => codec::decode(body).map(|notice: Notice| self.noticed(&notice)),
-            // This client watches nobody.
-            FrameKind::PresenceChanged => codec::decode(body).map(|_: PresenceChanged| ()),
+            FrameKind::PresenceChanged => {
+                codec::decode(body).map(|changed: PresenceChanged| self.presence_changed(&changed))
+            }
             // Any frame is a sign of life.
             FrameKind::Pong => codec::decode(body).map(|_: Pong| ()),
             // Of a later version (FRAME-3).
@@ -252,6 +260,7 @@ impl<R: CryptoRng> Engine<R> {
             self.look_after_prekeys();
             self.ask_for_repair();
             self.look_after_people();
+            self.look_after_presence();
             self.send_queued();
         }
     }

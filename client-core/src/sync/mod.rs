@@ -15,6 +15,7 @@ mod order;
 mod outbox;
 mod people;
 mod prekeys;
+mod presence;
 mod receipts;
 mod repair;
 mod tokens;

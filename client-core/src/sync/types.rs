@@ -125,6 +125,8 @@ pub enum Command {
     SetTypingNotices(bool),
     /// The relay was asked, and these announcements are in force; each is believed as when it comes by itself.
     HearNotices(Vec<Notice>),
+    /// Whether contacts are shown when this account is connected, and it when they are.
+    SetPresence(bool),
     /// The account was logged out at the relay: forget the tokens and stay offline.
     LogOut,
 }
@@ -143,6 +145,7 @@ impl std::fmt::Debug for Command {
             Self::Typing { peer, typing } => write!(f, "Typing({peer}, {typing})"),
             Self::SetTypingNotices(enabled) => write!(f, "SetTypingNotices({enabled})"),
             Self::HearNotices(notices) => write!(f, "HearNotices({})", notices.len()),
+            Self::SetPresence(enabled) => write!(f, "SetPresence({enabled})"),
             Self::LogOut => f.write_str("LogOut"),
         }
     }

@@ -197,6 +197,6 @@ impl<R: CryptoRng> Engine<R> {
 }
 
 /// Whether this contact's key is one that somebody has pinned or accepted.
-fn is_believed(contact: &Contact) -> bool {
+pub(super) fn is_believed(contact: &Contact) -> bool {
     matches!(contact.trust, Trust::Unverified | Trust::Verified)
 }

@@ -10,8 +10,8 @@ use susurro_protocol::limits::REST_BODY_MAX;
 use susurro_protocol::objects::Objects;
 use susurro_protocol::rest::{
     AuthParams, BlobState, ChangePassword, ClaimRequest, DeleteMe, LoginRequest, Me, OpenChat, Page, Problem,
-    PutDevices, RecoverRequest, RefreshRequest, RegisterRequest, RelayInfo, SetRecovery, SignedAnnouncement, TokenResponse, UpdateMe,
-    UserDevices, UserEntry,
+    PutDevices, RecoverRequest, RefreshRequest, RegisterRequest, RelayInfo, SetRecovery, SignedAnnouncement,
+    TokenResponse, UpdateMe, UserDevices, UserEntry,
 };
 use susurro_protocol::{AccountName, BlobId, ErrorCode, version};
 

@@ -219,6 +219,7 @@ fn snapshot(life: &Life, parts: &[Vec<u8>; 9]) -> Snapshot {
         }],
         sent: vec![],
         typing_notices: true,
+        presence: false,
         announcements: vec![],
     }
 }

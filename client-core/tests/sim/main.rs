@@ -19,6 +19,7 @@ mod histories;
 mod network;
 mod people;
 mod prekeys;
+mod presence;
 mod promise;
 mod relay;
 mod rules;

@@ -70,6 +70,7 @@ impl Person {
             send_log: Default::default(),
             messages: Default::default(),
             typing_notices: true,
+            presence: false,
             announcements: Default::default(),
         }
     }

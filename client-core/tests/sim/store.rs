@@ -29,6 +29,7 @@ pub struct Store {
     pub send_log: BTreeMap<MessageId, SendLogEntry>,
     pub messages: BTreeMap<(ChatId, MessageId), MessageView>,
     pub typing_notices: bool,
+    pub presence: bool,
     pub announcements: Vec<Announcement>,
 }
 
@@ -60,6 +61,7 @@ impl Store {
             send_log: self.send_log.values().cloned().collect(),
             sent: sent.collect(),
             typing_notices: self.typing_notices,
+            presence: self.presence,
             announcements: self.announcements.iter().map(|said| (said.id, said.expires)).collect(),
         }
     }
@@ -75,6 +77,7 @@ impl Store {
             Mutation::Tokens(tokens) => self.tokens = tokens,
             Mutation::Cursor(cursor) => self.cursor = cursor,
             Mutation::TypingNotices(enabled) => self.typing_notices = enabled,
+            Mutation::Presence(enabled) => self.presence = enabled,
             Mutation::Announcement(said) => {
                 assert!(self.announcements.iter().all(|held| held.id != said.id), "each once");
                 self.announcements.push(said);

@@ -90,6 +90,8 @@ pub enum Effect {
         /// Position of the newest one.
         up_to: i64,
     },
+    /// Show contacts when this account is connected, or no longer; without a value the other way round than now.
+    SetPresence(Option<bool>),
     /// Read what the relay has announced.
     LoadAnnouncements,
     /// These announcements were looked at.

@@ -1,5 +1,7 @@
 //! What happens to the interface.
 
+use std::collections::BTreeSet;
+
 use crossterm::event::KeyEvent;
 use susurro_client_core::Error;
 use susurro_client_core::model::{Announcement, ChatSummary, ClientEvent, Connection, MessageView};
@@ -37,6 +39,10 @@ pub enum Msg {
     Chats(Vec<ChatSummary>),
     /// What the relay has announced, oldest first, each with whether somebody has looked at it.
     Announcements(Vec<(Announcement, bool)>),
+    /// The contacts that are there, as the relay says.
+    Present(BTreeSet<AccountName>),
+    /// Presence was switched on or off.
+    Presence(bool),
     /// How many messages wait in the outbox.
     Queued(u64),
     /// Messages before a position, oldest first.

@@ -97,6 +97,12 @@ pub fn trust(model: &Model, trust: Trust) -> Mark {
     Mark { sign, word: model.text(word), weight }
 }
 
+/// That somebody is there.
+#[must_use]
+pub fn present(model: &Model) -> Mark {
+    Mark { sign: "•", word: model.text(key!("presence-here")), weight: Weight::Good }
+}
+
 /// How things stand with the relay, and what to do where something is to be done.
 #[must_use]
 pub fn connection(model: &Model, home: &Home) -> Mark {
@@ -199,6 +205,9 @@ pub fn status(model: &Model) -> Option<(Mark, String)> {
         && let Some(trust) = home.trust(&open.peer)
     {
         rest.push_str(&format!(" · {}: {}", open.peer, self::trust(model, trust).word));
+        if home.present.contains(&open.peer) {
+            rest.push_str(&format!(", {}", present(model).word));
+        }
     }
     Some((mark, rest))
 }

@@ -18,6 +18,9 @@ const NETWORK_SECONDS: u64 = 30;
 /// Seconds that `send` waits for a file: 100 MiB over a slow line.
 const FILE_SECONDS: u64 = 3600;
 
+/// Seconds that `presence show` listens: who is there is told at once, by other nodes a little later.
+const PRESENCE_SECONDS: u64 = 2;
+
 /// Susurro: end-to-end encrypted messages in a terminal, through a relay that cannot read them.
 ///
 /// Without a command it opens the full screen; the first start asks for a relay, a name, a password and a passphrase.
@@ -95,6 +98,12 @@ pub(crate) enum Command {
     Announcements(Announcements),
     /// Print the settings of this profile, or change them
     Settings(Settings),
+    /// Let contacts see when you are connected, and see them; off until it is switched on
+    ///
+    /// One setting for both: who does not show is shown nobody. Contacts are those with whom you have a conversation; one whose key has
+    /// changed is neither shown nor told. Every susurro that is connected with this profile counts, a script as well. The relay learns
+    /// to whom you show yourself, keeps nothing of it, and could lie.
+    Presence(Presence),
     /// Print the safety number of a conversation: the same 60 digits on both sides
     ///
     /// Compare them with the other person over another way: in person, in a call. Then confirm with --confirm.
@@ -353,6 +362,29 @@ pub(crate) struct Settings {
     /// One JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Presence {
+    /// Switch it on or off, or show the setting and who is there
+    #[arg(value_enum, default_value_t = Whether::Show)]
+    pub(crate) whether: Whether,
+    /// With show: how many seconds to hear who is there; 0 prints the setting alone
+    #[arg(long, value_name = "SECS", value_parser = seconds, default_value_t = Seconds::of(PRESENCE_SECONDS))]
+    pub(crate) wait: Seconds,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whether {
+    /// Contacts see when you are connected
+    On,
+    /// Nobody does
+    Off,
+    /// Print the setting, and who is there
+    Show,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,10 +4,13 @@
 //! overrides of the writing direction and line separators are escaped, so that a line shown in a
 //! terminal does nothing there.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use susurro_client_core::doctor::{Check, Outcome};
 use susurro_client_core::model::{Cause, ChatSummary, Delivery, Direction, MessageContent, MessageView, Trust};
 use susurro_client_core::profile::OwnDevice;
+use susurro_protocol::AccountName;
 
 /// Version of the format; a field is added without, removed or changed with a new number.
 const VERSION: u8 = 1;
@@ -82,6 +85,12 @@ pub(crate) fn announcement(said: &susurro_client_core::model::Announcement, new:
 /// The settings of a profile as a line.
 pub(crate) fn settings(typing: bool) -> String {
     line(&Settings { v: VERSION, kind: "settings", typing })
+}
+
+/// Whether presence is on, and who is there if that was asked for, as a line.
+pub(crate) fn presence(on: bool, present: Option<&BTreeSet<AccountName>>) -> String {
+    let present = present.map(|present| present.iter().map(AccountName::as_str).collect());
+    line(&Presence { v: VERSION, kind: "presence", on, present })
 }
 
 /// A finding of `doctor` as a line.
@@ -200,6 +209,16 @@ struct Settings {
     #[serde(rename = "type")]
     kind: &'static str,
     typing: bool,
+}
+
+#[derive(Serialize)]
+struct Presence<'a> {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    on: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    present: Option<Vec<&'a str>>,
 }
 
 #[derive(Serialize)]

@@ -17,6 +17,7 @@ mod login;
 mod logout;
 mod output;
 mod plain;
+mod presence;
 mod profile;
 mod recover;
 mod recv;
@@ -101,6 +102,7 @@ fn execute(arguments: &Arguments, profile: Option<&Path>, texts: &Arc<Texts>) ->
         Some(Command::Chats(options)) => chats::run(&context(false)?, options),
         Some(Command::Announcements(options)) => announcements::run(&context(false)?, options),
         Some(Command::Settings(options)) => settings::run(&context(false)?, options),
+        Some(Command::Presence(options)) => presence::run(&context(false)?, options),
         Some(Command::Verify(options)) => verify::run(&context(false)?, options),
         Some(Command::Doctor(options)) => doctor::run(&context(false)?, options),
         Some(Command::Demo(options)) => demo::run(texts, options.script, options.server.as_deref()),
@@ -132,6 +134,7 @@ fn headline(command: Option<&Command>) -> Key {
         Some(Command::Chats(_)) => key!("cli-failed-chats"),
         Some(Command::Announcements(_)) => key!("cli-failed-announcements"),
         Some(Command::Settings(_)) => key!("cli-failed-settings"),
+        Some(Command::Presence(_)) => key!("cli-failed-presence"),
         Some(Command::Verify(_)) => key!("cli-failed-verify"),
         Some(Command::Doctor(_)) => key!("cli-failed-doctor"),
         Some(Command::Demo(_)) => key!("cli-failed-demo"),

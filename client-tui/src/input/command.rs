@@ -43,6 +43,8 @@ commands! {
     Verify = "verify", "command-verify";
     /// What the relay has announced.
     Announcements = "announcements", "command-announcements";
+    /// Show contacts when one is here, or no longer.
+    Presence = "presence", "command-presence";
     /// Draw everything anew.
     Redraw = "redraw", "command-redraw";
     /// Try to connect now.
@@ -121,6 +123,7 @@ impl Command {
                 | Self::NewChat
                 | Self::Verify
                 | Self::Announcements
+                | Self::Presence
                 | Self::Reconnect
                 | Self::Redraw
                 | Self::NextUnread

@@ -150,6 +150,7 @@ async fn perform(client: &Client, effect: Effect) -> Option<Msg> {
         Effect::Typing { peer, typing } => or_failed(client.typing(peer.as_str(), typing).await),
         Effect::Retry(id) => or_failed(client.retry(id).await),
         Effect::MarkRead { peer, up_to } => or_failed(client.mark_read(peer.as_str(), up_to).await),
+        Effect::SetPresence(wanted) => Some(presence(client, wanted).await.map_or_else(Msg::Failed, Msg::Presence)),
         Effect::LoadAnnouncements => Some(client.announcements().await.map_or_else(Msg::Failed, Msg::Announcements)),
         Effect::MarkTold(ids) => or_failed(client.mark_told(&ids).await),
         Effect::LoadSafety(peer) => {
@@ -169,6 +170,15 @@ async fn perform(client: &Client, effect: Effect) -> Option<Msg> {
         | Effect::Attach { .. }
         | Effect::Save { .. } => None,
     }
+}
+
+async fn presence(client: &Client, wanted: Option<bool>) -> Result<bool, Error> {
+    let wanted = match wanted {
+        Some(wanted) => wanted,
+        None => !client.presence().await?,
+    };
+    client.set_presence(wanted).await?;
+    Ok(wanted)
 }
 
 /// Keeps a decision on a key, and reads what is kept: only that is shown. When the number is no
@@ -219,6 +229,16 @@ impl Shared {
             loop {
                 let now = connection.borrow_and_update().clone();
                 if inbox.send(Msg::Connection(now)).is_err() || connection.changed().await.is_err() {
+                    break;
+                }
+            }
+        });
+        let mut present = client.present();
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            loop {
+                let now = present.borrow_and_update().clone();
+                if inbox.send(Msg::Present(now)).is_err() || present.changed().await.is_err() {
                     break;
                 }
             }

@@ -45,6 +45,15 @@ fn header(frame: &mut Frame, area: Rect, model: &Model, theme: Theme, home: &Hom
         let room = columns.saturating_sub(width(&name) + 3);
         spans.push(Span::styled(truncate(&state, room), theme.weight(mark.weight)));
     }
+    if home.present.contains(&open.peer) {
+        // Behind what is known of the key, which matters more where there is no room for both.
+        let mark = words::present(model);
+        let room = columns.saturating_sub(width(&name) + 3 + width(&state));
+        let text = format!("  {} {}", mark.sign, mark.word);
+        if width(&text) <= room {
+            spans.push(Span::styled(text, theme.weight(mark.weight)));
+        }
+    }
     frame.render_widget(Paragraph::new(Line::from(spans)).style(Style::new().add_modifier(Modifier::UNDERLINED)), area);
 }
 

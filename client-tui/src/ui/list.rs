@@ -67,8 +67,9 @@ fn conversation<'a>(model: &Model, theme: Theme, home: &Home, chat: &ChatSummary
     let unread = if chat.unread > 0 { format!("({}) ", chat.unread.min(9999)) } else { String::new() };
     let start = format!("{} ", if open { "›" } else { " " });
     let end = format!(" {unread}{time}");
+    let here = if home.present.contains(name) { format!(" {}", words::present(model).sign) } else { String::new() };
     let sign = format!(" {}", trust.sign);
-    let room = columns.saturating_sub(width(&start) + width(&end) + width(&sign));
+    let room = columns.saturating_sub(width(&start) + width(&end) + width(&sign) + width(&here));
     let shown = truncate(name.as_str(), room);
     let gap = " ".repeat(room.saturating_sub(width(&shown)));
 
@@ -77,6 +78,7 @@ fn conversation<'a>(model: &Model, theme: Theme, home: &Home, chat: &ChatSummary
         Span::raw(start),
         Span::styled(shown, theme.style(weight)),
         Span::styled(sign, theme.weight(trust.weight)),
+        Span::styled(here, theme.weight(words::Weight::Good)),
         Span::raw(gap),
         Span::styled(end, theme.style(if chat.unread > 0 { Role::Strong } else { Role::Quiet })),
     ];

@@ -1,6 +1,6 @@
 //! The list of conversations and what is open of them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use susurro_client_core::model::{Announcement, ChatSummary, Connection, Trust};
 use susurro_protocol::{AccountName, MessageId};
@@ -56,6 +56,8 @@ pub struct Home {
     pub transfers: HashMap<MessageId, u64>,
     /// Who is typing.
     pub typing: HashSet<AccountName>,
+    /// Contacts that are there, as the relay says.
+    pub present: BTreeSet<AccountName>,
     /// Whom the client was last told that something is typed for, and when.
     pub told_typing: Option<(AccountName, u64)>,
     /// What the relay has announced and nobody has looked at, oldest first.
@@ -81,6 +83,7 @@ impl Home {
             tickets: 0,
             transfers: HashMap::new(),
             typing: HashSet::new(),
+            present: BTreeSet::new(),
             told_typing: None,
             announcements: Vec::new(),
             store_failed: None,

@@ -9,6 +9,7 @@ use crate::app::failure::Failure;
 use crate::app::layout;
 use crate::app::model::{Composer, Home, Model, Notice, Overlay, Scroll};
 use crate::app::msg::Msg;
+use crate::key;
 
 /// Takes in an answer or an event.
 pub(super) fn told(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -22,6 +23,14 @@ pub(super) fn told(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Lagged => return read_again(model),
         Msg::Chats(chats) => take_chats(model, chats),
         Msg::Announcements(read) => return overlay::announced(model, read),
+        Msg::Present(present) => {
+            if let Some(home) = model.home_mut() {
+                home.present = present;
+            }
+        }
+        Msg::Presence(on) => {
+            super::notice(model, false, if on { key!("notice-presence-on") } else { key!("notice-presence-off") });
+        }
         Msg::Queued(count) => {
             if let Some(home) = model.home_mut() {
                 home.queued = count;

@@ -121,6 +121,7 @@ fn send(model: &mut Model) -> Vec<Effect> {
                 Command::NewChat => overlay::new_chat(model, &arguments),
                 Command::Save => timeline::save(model, &arguments),
                 Command::Attach => attach(model, &arguments),
+                Command::Presence => presence(model, &arguments),
                 command => super::run(model, command),
             };
         }
@@ -181,6 +182,19 @@ pub(super) fn attach_failed(model: &mut Model, peer: &AccountName, path: &str) {
             if draft.trim().is_empty() {
                 *draft = typed;
             }
+        }
+    }
+}
+
+/// `/presence on`, `/presence off`; alone it is the other way round than now.
+fn presence(model: &mut Model, wanted: &str) -> Vec<Effect> {
+    match wanted {
+        "" => vec![Effect::SetPresence(None)],
+        "on" => vec![Effect::SetPresence(Some(true))],
+        "off" => vec![Effect::SetPresence(Some(false))],
+        _ => {
+            super::notice(model, true, key!("notice-presence-usage"));
+            Vec::new()
         }
     }
 }

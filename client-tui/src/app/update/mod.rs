@@ -80,6 +80,7 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::NewChat => overlay::new_chat(model, ""),
         Command::Verify => overlay::verify(model),
         Command::Announcements => overlay::announcements(model),
+        Command::Presence => vec![Effect::SetPresence(None)],
         Command::Redraw => vec![Effect::Redraw],
         Command::Reconnect => {
             notice(model, false, crate::key!("notice-reconnecting"));
