@@ -549,7 +549,8 @@ fn sending_goes_to_the_newest_message() {
 fn lost_events_are_made_up_for_by_reading_again() {
     let mut model = talk(Trust::Unverified, many(3));
     let effects = update(&mut model, Msg::Lagged);
-    assert_eq!(effects, [Effect::LoadChats, Effect::LoadWindow { peer: name("bob"), before: None }]);
+    let window = Effect::LoadWindow { peer: name("bob"), before: None };
+    assert_eq!(effects, [Effect::LoadChats, Effect::LoadAnnouncements, window]);
 }
 
 // Status
