@@ -235,6 +235,22 @@ async fn the_same_over_a_cluster_of_redis_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn valkey_carries_what_redis_carries() {
+    let mut valkey = Redis::start_valkey().unwrap();
+    let mut banner = TcpStream::connect(("127.0.0.1", valkey.port())).unwrap();
+    banner.write_all(b"INFO server\r\n").unwrap();
+    let mut said = vec![0; 400];
+    banner.read_exact(&mut said).unwrap();
+    assert!(String::from_utf8_lossy(&said).contains("server_name:valkey"), "{}", String::from_utf8_lossy(&said));
+    everything_crosses(&valkey.url()).await;
+    limits_are_shared(&valkey.url()).await;
+    presence_is_put_right(&valkey.url()).await;
+    valkey.kill().unwrap();
+    valkey.restart().unwrap();
+    everything_crosses(&valkey.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_from_beside_the_address_opens_redis() {
     let redis = Redis::start_with(&[("--requirepass", "s3cret")]).unwrap();
     let sessions = sessions();

@@ -29,6 +29,7 @@ use crate::system;
 pub const REQUIREMENTS: &[&[&str]] = &[
     &["server/tests/openapi/requirements.txt"],
     &["server/tests/s3/requirements.txt"],
+    &["server/tests/valkey/requirements.txt"],
     &["conformance/python/requirements.txt"],
 ];
 

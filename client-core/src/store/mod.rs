@@ -460,7 +460,8 @@ mod tests {
         let place = Directory::acquire(directory.path()).unwrap();
         let mut writer = connection::open(&place.database(), &key(), connection::Mode::Write).await.unwrap();
         let before = "DROP INDEX messages_unprinted; CREATE INDEX messages_unprinted ON messages (printed) \
-                      WHERE direction = 0 AND kind < 2 AND printed = 0; PRAGMA user_version = 2;";
+                      WHERE direction = 0 AND kind < 2 AND printed = 0; \
+                      DROP TABLE announcements; ALTER TABLE profile DROP COLUMN presence; PRAGMA user_version = 2;";
         sqlx::raw_sql(before).execute(&mut *writer).await.unwrap();
         writer.close().await.unwrap();
         let store = Store::open(place, &key()).await.unwrap();

