@@ -17,11 +17,16 @@ use crate::domain::announcement::{Announced, announcement};
 
 /// Those that were in force at the last look, oldest first.
 #[derive(Default)]
-pub(super) struct InForce(Mutex<Vec<(Announced, Arc<Notice>)>>);
+pub(super) struct InForce {
+    list: Mutex<Vec<(Announced, Arc<Notice>)>>,
+    /// Held for one look: of two at once the one that has read less must not write last, or what it lacks
+    /// would be new once more, and told twice.
+    look: tokio::sync::Mutex<()>,
+}
 
 impl InForce {
     fn list(&self) -> MutexGuard<'_, Vec<(Announced, Arc<Notice>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -84,6 +89,7 @@ impl Relay {
     ///
     /// Only those of the store.
     pub async fn hear_announcements(&self) -> Result<(), Error> {
+        let _look = self.in_force.look.lock().await;
         let found = self.ports.announcements.announcements(self.now(), most()).await?;
         let mut new = Vec::new();
         {
